@@ -1,0 +1,37 @@
+/**
+ * The only place that asks for the time or sets a timer.
+ *
+ * Time is an argument everywhere else, so that a test of six months takes milliseconds. `now` is wall time in ms since
+ * the epoch; `monotonic` counts ms from an arbitrary start and never jumps (though it may stand still in a suspension).
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Clock {
+  now(): number
+  monotonic(): number
+  /** Resolves after `ms`; rejects with the signal's reason when aborted. A pending sleep does not keep the process alive if `unref`. */
+  sleep(ms: number, options?: { signal?: AbortSignal | undefined; unref?: boolean }): Promise<void>
+  /** Aborts with a `TimeoutError` after `ms`. Does not keep the process alive. */
+  deadline(ms: number): AbortSignal
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  async sleep(ms, { signal, unref = false } = {}) {
+    await delay(ms, undefined, { ...(signal ? { signal } : {}), ref: !unref })
+  },
+  deadline: (ms) => AbortSignal.timeout(ms),
+}
+
+/** Runs `work` every `everyMs` until the signal aborts; the first run is one interval from now and runs never overlap. */
+export async function every(clock: Clock, everyMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await clock.sleep(everyMs, { signal, unref: true })
+    } catch {
+      return
+    }
+    await work()
+  }
+}
