@@ -1,0 +1,95 @@
+/**
+ * Structured events: one JSON line each, from a closed list, with fields from a closed list.
+ *
+ * Every field has a shape that free text does not fit (ids, codes, numbers), so a password, token, DN, server text or
+ * mail address cannot be logged even by mistake: what does not match is written as `[refused]`. Ids of events follow
+ * those administrators of Microsoft's service know (docs/outcomes.md).
+ */
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+
+export type Level = 'info' | 'warning' | 'error'
+
+export const events = {
+  resetStarted: { id: 31001, level: 'info' },
+  resetDone: { id: 31002, level: 'info' },
+  resetFailed: { id: 31003, level: 'warning' },
+  agentStarted: { id: 31015, level: 'info' },
+  agentStopped: { id: 31016, level: 'info' },
+  keyVersionsMade: { id: 31018, level: 'info' },
+  heartbeat: { id: 31019, level: 'info' },
+  listenerError: { id: 31034, level: 'warning' },
+  relayDown: { id: 31044, level: 'error' },
+  relayError: { id: 32002, level: 'warning' },
+  inputRefused: { id: 32003, level: 'info' },
+  envelopeRejected: { id: 32004, level: 'warning' },
+  configuration: { id: 32005, level: 'error' },
+  replyRejected: { id: 32008, level: 'warning' },
+  cryptoError: { id: 32010, level: 'error' },
+  relayReconnected: { id: 32014, level: 'info' },
+  heartbeatFailed: { id: 32015, level: 'warning' },
+  directoryConfiguration: { id: 33009, level: 'error' },
+  directoryError: { id: 33001, level: 'warning' },
+  replayRefused: { id: 34003, level: 'warning' },
+  eventRefused: { id: 34004, level: 'warning' },
+  outcomeUnknown: { id: 34006, level: 'warning' },
+  settled: { id: 34011, level: 'info' },
+  codeSent: { id: 34012, level: 'info' },
+  handlerFailed: { id: 34013, level: 'error' },
+  rowRejected: { id: 34014, level: 'error' },
+  graphError: { id: 34015, level: 'warning' },
+  keysUnavailable: { id: 34016, level: 'error' },
+} as const satisfies Record<string, { id: number; level: Level }>
+export type EventName = keyof typeof events
+
+const id = /^[A-Za-z0-9_-]{1,64}$/
+const word = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
+const hex8 = /^[0-9A-F]{8}$/
+
+const shapes = {
+  request: id,
+  flow: id,
+  agent: id,
+  boot: id,
+  domain: id,
+  keyVersion: id,
+  trace: id,
+  outcome: word,
+  fault: word,
+  operation: word,
+  queue: word,
+  gate: word,
+  route: word,
+  reason: word,
+  ldapHex: hex8,
+  version: /^[0-9]+\.[0-9]+\.[0-9]+$/,
+  ldapCode: 'number',
+  detail: 'number',
+  status: 'number',
+  sequence: 'number',
+  deliveries: 'number',
+  ageMs: 'number',
+  elapsedMs: 'number',
+  attempt: 'number',
+  count: 'number',
+} as const
+export type Fields = { [K in keyof typeof shapes]?: ((typeof shapes)[K] extends 'number' ? number : string) | undefined }
+
+export type Log = (event: EventName, fields?: Fields) => void
+
+const fits = (name: string, value: unknown): boolean => {
+  const shape = (shapes as Record<string, RegExp | 'number' | undefined>)[name]
+  if (shape === undefined) return false
+  return shape === 'number' ? typeof value === 'number' && Number.isFinite(value) : typeof value === 'string' && shape.test(value)
+}
+
+/** `source` names the writing side; `write` gets one line without its newline. */
+export function createLog(source: 'functions' | 'agent', write: (line: string) => void, clock: Clock = systemClock): Log {
+  return (event, fields = {}) => {
+    const kept = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, fits(name, value) ? value : '[refused]'])
+    const time = new Date(clock.now()).toISOString()
+    write(JSON.stringify({ time, source, event, ...events[event], ...Object.fromEntries(kept) }))
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * A password in memory that cannot be printed.
+ *
+ * The value lies in a private field; string conversion, JSON and `util.inspect` all say `[secret]`. The only way in is
+ * `use`, and `wipe` zeroes the bytes when the one thing the password was needed for is done. Strings that JavaScript
+ * made on the way in (the parsed request body) cannot be zeroed: SECURITY.md says so.
+ */
+import { inspect } from 'node:util'
+import { Fault } from './fault.ts'
+
+const shown = '[secret]'
+
+export class Secret {
+  readonly #value: Buffer
+  #wiped = false
+
+  /** Takes ownership of `value`: the caller must not keep or change it. */
+  constructor(value: Buffer) {
+    this.#value = value
+  }
+
+  /** UTF-8, exactly as typed: no normalisation. */
+  static fromText(text: string): Secret {
+    return new Secret(Buffer.from(text, 'utf8'))
+  }
+
+  /** Lends the bytes to `work`. Do not keep them: they are zeroed by `wipe`. Throws after `wipe`. */
+  use<T>(work: (value: Buffer) => T): T {
+    if (this.#wiped) throw new Fault('SECRET_WIPED', 'a secret was used after it was wiped', { permanent: true })
+    return work(this.#value)
+  }
+
+  wipe(): void {
+    this.#value.fill(0)
+    this.#wiped = true
+  }
+
+  toString(): string {
+    return shown
+  }
+
+  toJSON(): string {
+    return shown
+  }
+
+  [inspect.custom](): string {
+    return shown
+  }
+}
