@@ -89,4 +89,6 @@ function fieldBinding(field: SealedField, id: Uint8Array, sourceAnchor: string):
 
 /** onboard's answer, HMAC-SHA-256(reply key, probe): shows that an agent opened the probe, without sending it back. */
 export const probeProof = (key: PackageKey, tenantId: Uint8Array, id: Uint8Array, probe: Uint8Array): Buffer =>
-  createHmac('sha256', exchangeKey(key.bytes, { direction: 'reply', tenantId, id })).update(probe).digest()
+  createHmac('sha256', exchangeKey(key.bytes, { direction: 'reply', tenantId, id }))
+    .update(probe)
+    .digest()

@@ -1,0 +1,96 @@
+/**
+ * Finds the domain's PDC emulator from any configured server and connects to it: it sees every password first, and the
+ * others ask it before they call a password wrong ([MS-ADTS] 3.1.1.5.1, FSMO roles: 3.1.1.1.11).
+ *
+ * rootDSE -> defaultNamingContext -> fSMORoleOwner -> strip "CN=NTDS Settings," -> dNSHostName. Looked up again with every
+ * new connection. A server without the policy-hints control is refused: without it a reset silently bypasses history.
+ */
+import { Fault, isFault } from '../../shared/fault.ts'
+import { type Connection, type ConnectionOptions, type Credentials, type Endpoint, endpointOf, openConnection } from './connection.ts'
+import { allOf, type Row, readBase, required, textOf } from './rows.ts'
+
+export interface Pdc {
+  connection: Connection
+  endpoint: Endpoint
+  /** The domain head, e.g. DC=corp,DC=example,DC=test. */
+  domainHead: string
+  /** Object identifier of the policy-hints control as this server knows it. */
+  hintsOid: string
+}
+
+export interface PdcOptions extends Omit<ConnectionOptions, 'openMs'> {
+  /** `ldaps://host[:port]`, tried in this order. */
+  servers: readonly string[]
+  addresses: Readonly<Record<string, string>>
+  credentials: Credentials
+  /** DNS name of the domain. */
+  domain: string
+}
+
+/** LDAP_SERVER_POLICY_HINTS_OID and its deprecated twin ([MS-ADTS] 3.1.1.3.4.1.27), the better one first. */
+const hintsOids = ['1.2.840.113556.1.4.2239', '1.2.840.113556.1.4.2066']
+const rootAttributes = ['defaultNamingContext', 'dnsHostName', 'supportedControl']
+
+/** Throws DIRECTORY_UNAVAILABLE if no server leads to the PDC emulator, DIRECTORY_CONFIGURATION if one says what cannot be right. */
+export async function openPdc(options: PdcOptions): Promise<Pdc> {
+  // One limit for the whole search: a dead first server must leave time for the next one and for the PDC emulator itself.
+  const openMs = Math.ceil(options.ldapMs / (options.servers.length + 1))
+  let last = new Fault('DIRECTORY_CONFIGURATION', 'no directory server is configured', { permanent: true })
+  for (const server of options.servers) {
+    try {
+      return await openFrom(endpointOf(server, options.addresses), { ...options, openMs })
+    } catch (error) {
+      // Wrong credentials are not tried on the next server: each attempt counts towards the service account's lock-out.
+      if (!isFault(error) || error.code === 'DIRECTORY_CONFIGURATION') throw error
+      last = error
+    }
+  }
+  throw last
+}
+
+async function openFrom(endpoint: Endpoint, options: PdcOptions & ConnectionOptions): Promise<Pdc> {
+  return onConnection(endpoint, options, async (connection) => {
+    const root = await readBase(connection, '', rootAttributes)
+    const host = await pdcHost(connection, domainHeadOf(root, options.domain))
+    if (host === textOf(root, 'dnsHostName')?.toLowerCase()) return toPdc(connection, endpoint, root, options.domain)
+    connection.reset()
+    const direct = endpointOf(`ldaps://${host}`, options.addresses)
+    return onConnection(direct, options, async (own) => toPdc(own, direct, await readBase(own, '', rootAttributes), options.domain))
+  })
+}
+
+async function onConnection(endpoint: Endpoint, options: PdcOptions & ConnectionOptions, use: (connection: Connection) => Promise<Pdc>) {
+  const connection = await openConnection(endpoint, options.credentials, options)
+  try {
+    return await use(connection)
+  } catch (error) {
+    connection.reset()
+    throw error
+  }
+}
+
+function toPdc(connection: Connection, endpoint: Endpoint, root: Row, domain: string): Pdc {
+  const known = allOf(root, 'supportedControl').map((oid) => oid.toString('latin1'))
+  const hintsOid = hintsOids.find((oid) => known.includes(oid))
+  if (hintsOid === undefined) throw misconfigured('the server lacks the policy-hints control: a reset would bypass password history')
+  return { connection, endpoint, domainHead: domainHeadOf(root, domain), hintsOid }
+}
+
+function domainHeadOf(root: Row, domain: string): string {
+  const head = required(textOf(root, 'defaultNamingContext'), 'defaultNamingContext')
+  const expected = domain.split('.').map((label) => `DC=${label}`)
+  if (head.toLowerCase() !== expected.join(',').toLowerCase()) throw misconfigured('the server belongs to another domain than configured')
+  return head
+}
+
+/** DNS name of the PDC emulator, in lower case. */
+async function pdcHost(connection: Connection, domainHead: string): Promise<string> {
+  const owner = textOf(await readBase(connection, domainHead, ['fSMORoleOwner']), 'fSMORoleOwner')
+  const server = /^CN=NTDS Settings,(.+)$/is.exec(owner ?? '')?.[1]
+  if (server === undefined) throw misconfigured('the domain names no PDC emulator (fSMORoleOwner)')
+  const host = textOf(await readBase(connection, server, ['dNSHostName']), 'dNSHostName')
+  if (host === undefined || !/^[a-z0-9._-]+$/i.test(host)) throw misconfigured('the PDC emulator has no usable dNSHostName')
+  return host.toLowerCase()
+}
+
+const misconfigured = (message: string) => new Fault('DIRECTORY_CONFIGURATION', message, { permanent: true })

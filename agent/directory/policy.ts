@@ -1,0 +1,87 @@
+/**
+ * Which password rules apply: the domain's, or those of the fine-grained policy the directory names for a user
+ * (msDS-ResultantPSO, [MS-ADTS] 3.1.1.4.5.36). Kept for a minute.
+ *
+ * By default only administrators can read a fine-grained policy. Rules that cannot be read are `undefined`, never the
+ * domain's: a wrong rule would refuse a good password or name the wrong reason.
+ */
+import type { Clock } from '../../shared/clock.ts'
+import { isFault } from '../../shared/fault.ts'
+import type { PolicyFacts } from '../../shared/payload.ts'
+import type { Connection } from './connection.ts'
+import type { User } from './locate.ts'
+import type { Pdc } from './pdc.ts'
+import { integerOf, type Row, readBase, required, textOf } from './rows.ts'
+
+export interface Policy extends PolicyFacts {
+  minAgeMs: number
+}
+
+const keptMs = 60_000
+const maxMinAgeMinutes = 2_000_000
+
+const domainNames = {
+  minLength: 'minPwdLength',
+  historyLength: 'pwdHistoryLength',
+  complexity: 'pwdProperties',
+  minAge: 'minPwdAge',
+}
+const fineGrainedNames: typeof domainNames = {
+  minLength: 'msDS-MinimumPasswordLength',
+  historyLength: 'msDS-PasswordHistoryLength',
+  complexity: 'msDS-PasswordComplexityEnabled',
+  minAge: 'msDS-MinimumPasswordAge',
+}
+
+export interface Policies {
+  ofDomain(pdc: Pdc): Promise<Policy>
+  /** undefined: a fine-grained policy applies that the service account cannot read. */
+  of(pdc: Pdc, user: User): Promise<Policy | undefined>
+}
+
+export function keepPolicies(clock: Clock): Policies {
+  const kept = new Map<string, { policy: Policy | undefined; until: number }>()
+  const of = async ({ connection }: Pdc, dn: string, names: typeof domainNames) => {
+    const known = kept.get(dn)
+    if (known && clock.monotonic() < known.until) return known.policy
+    const policy = await read(connection, dn, names)
+    kept.set(dn, { policy, until: clock.monotonic() + keptMs })
+    return policy
+  }
+  const ofDomain = async (pdc: Pdc) => required(await of(pdc, pdc.domainHead, domainNames), 'the password policy')
+  return {
+    ofDomain,
+    of: (pdc, { policyObject }) => (policyObject === undefined ? ofDomain(pdc) : of(pdc, policyObject, fineGrainedNames)),
+  }
+}
+
+async function read(connection: Connection, dn: string, names: typeof domainNames): Promise<Policy | undefined> {
+  try {
+    return toPolicy(await readBase(connection, dn, Object.values(names)), names)
+  } catch (error) {
+    if (isFault(error, 'DIRECTORY_REFUSED')) return undefined
+    throw error
+  }
+}
+
+function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
+  const minLength = integerOf(row, names.minLength)
+  const historyLength = integerOf(row, names.historyLength)
+  const complexity = textOf(row, names.complexity)
+  if (minLength === undefined || historyLength === undefined || complexity === undefined) return undefined
+  const minAgeMs = intervalMs(integerOf(row, names.minAge))
+  return {
+    minLength: Number(minLength),
+    historyLength: Number(historyLength),
+    complexity: isComplex(complexity),
+    minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), maxMinAgeMinutes),
+    minAgeMs,
+  }
+}
+
+/** pwdProperties has DOMAIN_PASSWORD_COMPLEX as its lowest bit ([MS-SAMR] 2.2.3.5); a fine-grained policy says TRUE. */
+const isComplex = (value: string) => value === 'TRUE' || (Number(value) & 1) === 1
+
+/** Intervals are negative counts of 100 ns; the most negative one means never, which here is 0 as well. */
+const never = -(2n ** 63n)
+const intervalMs = (interval = 0n) => (interval === never || interval > 0n ? 0 : Number(-interval / 10_000n))

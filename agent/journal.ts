@@ -1,0 +1,134 @@
+/**
+ * What this agent has begun and finished, kept across a crash (`node:sqlite`, owner-only file).
+ *
+ * One row per delivery of a request: id and the broker's sequence number. The same pair again is a redelivery; the same
+ * id under another number is a replay. A row is written before the directory is touched and again with the sealed reply,
+ * each on disk before the next step. While a row is unfinished it keeps the envelope as it was received, so that after a
+ * restart the outcome can be found out; a password in clear never comes here. An agent that cannot write this stops.
+ */
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { Fault } from '../shared/fault.ts'
+
+export interface Entry {
+  id: Buffer
+  sequenceNumber: string
+  messageId: string
+  replyToSessionId: string
+  envelope: Buffer
+  /** ms by this machine's wall clock, when the message had already been `ageMs` old. */
+  receivedAt: number
+  ageMs: number
+}
+
+/** Noted just before the write. */
+export interface Begun {
+  pwdLastSet: bigint
+}
+
+export type Unfinished = Entry & { begun: Begun | undefined }
+
+export type Entered =
+  | { kind: 'replay' }
+  /** `seenBefore`: how often this journal has entered the same delivery; 0 = new. */
+  | { kind: 'entered'; seenBefore: number; begun: Begun | undefined; reply: Buffer | undefined }
+
+export interface Journal {
+  enter(entry: Entry): Entered
+  begin(entry: Pick<Entry, 'id' | 'sequenceNumber'>, begun: Begun): void
+  /** With the sealed reply, to be sent again on a redelivery; without one once no redelivery is possible. */
+  finish(entry: Pick<Entry, 'id' | 'sequenceNumber'>, reply?: Buffer): void
+  /** Entered by this or a former run of the agent, and no final answer known. */
+  unfinished(): Unfinished[]
+  /** Forgets what is older: no replay of it could pass the age checks any more. */
+  prune(olderThanMs: number): void
+  close(): void
+}
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  CREATE TABLE IF NOT EXISTS requests (
+    id BLOB NOT NULL, sequence_number TEXT NOT NULL, message_id TEXT NOT NULL, reply_session TEXT NOT NULL,
+    envelope BLOB, received_at INTEGER NOT NULL, age_ms INTEGER NOT NULL, seen INTEGER NOT NULL,
+    begun_pwd_last_set TEXT, reply BLOB, finished INTEGER NOT NULL,
+    PRIMARY KEY (id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS requests_by_age ON requests (received_at);`
+
+export function openJournal(file: string): Journal {
+  return guarded(() => {
+    makePrivate(file)
+    const db = new DatabaseSync(file)
+    db.exec(schema)
+    return journalOn(db)
+  })
+}
+
+function journalOn(db: DatabaseSync): Journal {
+  const find = db.prepare('SELECT * FROM requests WHERE id = ?')
+  const insert = db.prepare('INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, 1, NULL, NULL, 0)')
+  const seen = db.prepare('UPDATE requests SET seen = seen + 1 WHERE id = ?')
+  const begin = db.prepare('UPDATE requests SET begun_pwd_last_set = ? WHERE id = ? AND sequence_number = ?')
+  const finish = db.prepare('UPDATE requests SET reply = ?, finished = 1, envelope = NULL WHERE id = ? AND sequence_number = ?')
+  const unfinished = db.prepare('SELECT * FROM requests WHERE finished = 0')
+  const prune = db.prepare('DELETE FROM requests WHERE received_at < ?')
+  return {
+    enter: (entry) =>
+      guarded(() => {
+        const row = find.get(entry.id)
+        if (row !== undefined && row['sequence_number'] !== entry.sequenceNumber) return { kind: 'replay' }
+        if (row !== undefined) seen.run(entry.id)
+        else
+          insert.run(
+            entry.id,
+            entry.sequenceNumber,
+            entry.messageId,
+            entry.replyToSessionId,
+            entry.envelope,
+            Math.round(entry.receivedAt),
+            Math.round(entry.ageMs),
+          )
+        return { kind: 'entered', seenBefore: Number(row?.['seen'] ?? 0), begun: begunIn(row), reply: bytesIn(row?.['reply']) }
+      }),
+    begin: ({ id, sequenceNumber }, { pwdLastSet }) => guarded(() => void begin.run(pwdLastSet.toString(), id, sequenceNumber)),
+    finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply ?? null, id, sequenceNumber)),
+    unfinished: () => guarded(() => unfinished.all().map(toUnfinished)),
+    prune: (olderThanMs) => guarded(() => void prune.run(Math.round(olderThanMs))),
+    close: () => db.close(),
+  }
+}
+
+type Row = Record<string, unknown>
+
+const bytesIn = (value: unknown) => (value instanceof Uint8Array ? Buffer.from(value) : undefined)
+
+function begunIn(row: Row | undefined): Begun | undefined {
+  const pwdLastSet = row?.['begun_pwd_last_set']
+  return typeof pwdLastSet === 'string' ? { pwdLastSet: BigInt(pwdLastSet) } : undefined
+}
+
+const toUnfinished = (row: Row): Unfinished => ({
+  id: bytesIn(row['id']) ?? Buffer.alloc(0),
+  sequenceNumber: String(row['sequence_number']),
+  messageId: String(row['message_id']),
+  replyToSessionId: String(row['reply_session']),
+  envelope: bytesIn(row['envelope']) ?? Buffer.alloc(0),
+  receivedAt: Number(row['received_at']),
+  ageMs: Number(row['age_ms']),
+  begun: begunIn(row),
+})
+
+/** Readable by the service account alone, before sqlite makes it with the process's umask. */
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+}
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw new Fault('JOURNAL_FAILED', 'the journal could not be read or written', { permanent: true, cause })
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The agent's use of Key Vault: read the package key, decrypt with the password key, prove that both work. The only
+ * agent file that knows the vault's SDK.
+ *
+ * Versions come with each message and are always named. "No such version" and "disabled" are answers (the message was
+ * not sealed for us); everything else that goes wrong is KEY_UNAVAILABLE, to be tried again.
+ */
+import { constants, createPublicKey, type JsonWebKey, publicEncrypt, randomBytes } from 'node:crypto'
+import type { TokenCredential } from '@azure/identity'
+import { CryptographyClient, KeyClient } from '@azure/keyvault-keys'
+import { SecretClient } from '@azure/keyvault-secrets'
+import type { Clock } from '../shared/clock.ts'
+import type { PackageKey } from '../shared/envelope.ts'
+import { Fault } from '../shared/fault.ts'
+
+export interface VaultSettings {
+  url: string
+  credential: TokenCredential
+  /** PEM; set only where the vault is not Azure's own, whose certificate and challenge the SDK then cannot check by itself. */
+  localCa?: string | undefined
+}
+
+export interface AgentKeys {
+  /** Undefined when there is no such enabled version. `version`: 16 raw bytes. */
+  packageKey(version: Buffer): Promise<PackageKey | undefined>
+  /** RSA-OAEP-256 by the vault; undefined when the version or the blob is refused. */
+  decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined>
+  /** The key to seal an event under: that of the last request opened, else the newest enabled. */
+  forEvents(): Promise<PackageKey>
+  /** Opens a probe of its own under the newest enabled versions; at most two of each, 16 raw bytes. */
+  prove(): Promise<{ packageKeys: Buffer[]; passwordKeys: Buffer[] }>
+}
+
+/** Names inside the vault: infra/topology.ts. */
+const passwordKeyName = 'password-key'
+const packageKeyName = 'package-key'
+
+const keptMs = 15 * 60_000
+const unknownKeptMs = 60_000
+const maxKept = 64
+
+export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys {
+  const options = {
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
+    ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions: { ca: settings.localCa } }),
+  }
+  const keys = new KeyClient(settings.url, settings.credential, options)
+  const secrets = new SecretClient(settings.url, settings.credential, options)
+  const known = new Map<string, { key: PackageKey | undefined; until: number }>()
+  const decrypters = new Map<string, CryptographyClient>()
+  let lastOpened: PackageKey | undefined
+
+  async function packageKey(version: Buffer): Promise<PackageKey | undefined> {
+    const name = version.toString('hex')
+    const kept = known.get(name)
+    if (kept && kept.until > clock.monotonic()) return kept.key
+    const secret = await answered(() => secrets.getSecret(packageKeyName, { version: name }))
+    const bytes = Buffer.from(secret?.value ?? '', 'base64url')
+    const key = bytes.length === 32 ? { version: Buffer.from(version), bytes } : undefined
+    // Bounded: whoever can send to the queue can name any version, and must not fill memory with them.
+    if (known.size >= maxKept) known.clear()
+    known.set(name, { key, until: clock.monotonic() + (key ? keptMs : unknownKeptMs) })
+    return key
+  }
+
+  function decrypter(version: string): CryptographyClient {
+    if (decrypters.size >= maxKept) decrypters.clear()
+    const client =
+      decrypters.get(version) ?? new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options)
+    decrypters.set(version, client)
+    return client
+  }
+
+  async function decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined> {
+    const client = decrypter(version.toString('hex'))
+    const decrypted = await answered(() => client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }))
+    return decrypted && Buffer.from(decrypted.result.buffer, decrypted.result.byteOffset, decrypted.result.byteLength)
+  }
+
+  return {
+    async packageKey(version) {
+      const key = await packageKey(version)
+      lastOpened = key ?? lastOpened
+      return key
+    },
+    decrypt,
+    async forEvents() {
+      if (lastOpened) return lastOpened
+      const [newest] = await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))
+      const key = newest && (await packageKey(newest))
+      if (!key) throw new Fault('KEY_UNAVAILABLE', 'there is no enabled package key yet')
+      return key
+    },
+    async prove() {
+      const passwordKeys: Buffer[] = []
+      for (const version of await newestEnabled(keys.listPropertiesOfKeyVersions(passwordKeyName))) {
+        if (await provesPasswordKey(version)) passwordKeys.push(version)
+      }
+      const packageKeys: Buffer[] = []
+      for (const version of await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))) {
+        if (await packageKey(version)) packageKeys.push(version)
+      }
+      return { packageKeys, passwordKeys }
+    },
+  }
+
+  async function provesPasswordKey(version: Buffer): Promise<boolean> {
+    const found = await answered(() => keys.getKey(passwordKeyName, { version: version.toString('hex') }))
+    if (!found?.key?.n || !found.key.e) return false
+    const jwk: JsonWebKey = { kty: 'RSA', n: base64url(found.key.n), e: base64url(found.key.e) }
+    const probe = randomBytes(32)
+    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
+    const blob = publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
+    return (await decrypt(version, blob))?.equals(probe) ?? false
+  }
+}
+
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+
+interface VersionProperties {
+  version?: string
+  enabled?: boolean
+  createdOn?: Date
+}
+
+/** The two newest enabled versions, newest first: two only during a rollover. */
+async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promise<Buffer[]> {
+  const enabled: { version: string; createdAt: number }[] = []
+  try {
+    for await (const { version, enabled: on, createdOn } of versions) {
+      if (on && version) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
+    }
+  } catch (cause) {
+    throw unavailable(cause)
+  }
+  return enabled
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .slice(0, 2)
+    .map(({ version }) => Buffer.from(version, 'hex'))
+}
+
+/** Undefined for the vault's own "no" (400 bad ciphertext, 403 disabled, 404 unknown); KEY_UNAVAILABLE for everything else. */
+async function answered<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call()
+  } catch (error) {
+    if (isFinalNo(error)) return undefined
+    throw unavailable(error)
+  }
+}
+
+function isFinalNo(error: unknown): boolean {
+  if (!(error instanceof Error) || !('statusCode' in error)) return false
+  const inner = 'details' in error ? JSON.stringify(error.details) : ''
+  // 403 also means a missing right, which is a set-up problem to report and wait for, not an answer about the message.
+  const disabled = error.statusCode === 403 && /disabled/i.test(`${error.message}${inner}`)
+  return error.statusCode === 400 || error.statusCode === 404 || disabled
+}
+
+const unavailable = (cause: unknown) => new Fault('KEY_UNAVAILABLE', 'the vault did not answer', { cause })

@@ -1,0 +1,102 @@
+/**
+ * For each delivery, settle it as handling says.
+ *
+ * The crash story. A message is settled only after its reply was sent, and its reply is sent only after it was journalled:
+ *  - killed before the journal notes a write: the lock runs out, the next delivery starts afresh;
+ *  - killed between that note and the reply: the next delivery, here or at another agent, asks the directory first;
+ *  - killed after the reply: the next delivery here sends the recorded reply again, elsewhere asks the directory first;
+ *  - never delivered again: settle.ts finds out after the restart and says so with an event.
+ * A fault that trying again may mend gives the message back after a pause; a journal that cannot be written ends the agent.
+ */
+import type { Clock } from '../shared/clock.ts'
+import { Fault, faultWord, isFault } from '../shared/fault.ts'
+import type { Log } from '../shared/log.ts'
+import { connectRelay, type Delivery, type RelaySettings } from '../shared/relay/client.ts'
+import { keepAlive, type Link, type Watchdog } from '../shared/relay/watchdog.ts'
+import type { Handling } from './handle.ts'
+
+export interface AgentLink extends Link {
+  send(
+    queue: 'replies' | 'events',
+    message: { messageId: string; body: Buffer; ttlMs: number; sessionId?: string; correlationId?: string },
+  ): Promise<void>
+  stop(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Loop {
+  relay: Watchdog<AgentLink>
+  inHand(messageId: string): boolean
+  /** Takes no more, finishes what is in hand (at most `ms`), and leaves the link open for the last word. */
+  drain(ms: number): Promise<void>
+}
+
+export interface LoopOptions {
+  relay: RelaySettings
+  /** Writes are serialised by the directory; a few at a time hide the look-ups and the vault. */
+  concurrency: number
+  handle(delivery: Delivery): Promise<Handling>
+  /** The agent must end: it can no longer keep its promises. */
+  fatal(error: unknown): void
+  clock: Clock
+  log: Log
+}
+
+const replyTtlMs = 300_000
+const pauseMs = 1_000
+
+export function runLoop({ relay: settings, concurrency, handle, fatal, clock, log }: LoopOptions): Loop {
+  const inHand = new Map<string, Promise<void>>()
+  const relay = keepAlive<AgentLink>(open, { clock, log })
+  return {
+    relay,
+    inHand: (messageId) => inHand.has(messageId),
+    async drain(ms) {
+      await relay.current()?.stop()
+      await Promise.race([Promise.allSettled(inHand.values()), clock.sleep(ms, { unref: true })])
+    },
+  }
+
+  async function open(lost: (error: unknown) => void): Promise<AgentLink> {
+    const client = connectRelay(settings, clock)
+    let lastMessageAt = clock.monotonic()
+    const link: AgentLink = {
+      ...(await client.receive('requests', concurrency, receive, lost)),
+      send: (queue, message) => client.send(queue, message),
+      idleMs: () => clock.monotonic() - lastMessageAt,
+      close: () => client.close(),
+      drop: () => client.drop(),
+    }
+    return link
+
+    async function receive(delivery: Delivery): Promise<void> {
+      lastMessageAt = clock.monotonic()
+      const work = settleDelivery(delivery, client.send)
+      inHand.set(String(delivery.messageId), work)
+      await work
+      inHand.delete(String(delivery.messageId))
+    }
+  }
+
+  type Send = ReturnType<typeof connectRelay>['send']
+
+  async function settleDelivery(delivery: Delivery, send: Send): Promise<void> {
+    try {
+      const handling = await handle(delivery)
+      if (handling.kind === 'answered') await answer(delivery, handling.reply, send)
+      await delivery.complete()
+    } catch (error) {
+      log('listenerError', { request: String(delivery.messageId), fault: faultWord(error) })
+      if (isFault(error, 'JOURNAL_FAILED')) return fatal(error)
+      await clock.sleep(pauseMs, { unref: true })
+      // If this fails too, the lock runs out by itself.
+      await delivery.abandon().catch(() => {})
+    }
+  }
+
+  async function answer(delivery: Delivery, body: Buffer, send: Send): Promise<void> {
+    const messageId = String(delivery.messageId)
+    if (delivery.replyToSessionId === undefined) throw new Fault('INPUT_REFUSED', 'an authentic request names no reply session')
+    await send('replies', { messageId, correlationId: messageId, sessionId: delivery.replyToSessionId, body, ttlMs: replyTtlMs })
+  }
+}

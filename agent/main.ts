@@ -1,0 +1,126 @@
+/**
+ * The service: read the settings, open what is needed, run until told to stop. Composition only.
+ *
+ * Exit codes (docs/operating.md): 0 stopped when asked; 64 wrong usage; 70 internal error; 74 the journal cannot be
+ * written; 78 the settings are not usable. A supervisor restarts the agent after 70 and 74.
+ */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ClientSecretCredential } from '@azure/identity'
+import packageJson from '../package.json' with { type: 'json' }
+import { every, systemClock } from '../shared/clock.ts'
+import { faultWord, isFault } from '../shared/fault.ts'
+import { createLog } from '../shared/log.ts'
+import type { RelaySettings } from '../shared/relay/client.ts'
+import { openDirectory } from './directory/directory.ts'
+import { handle } from './handle.ts'
+import { createVoice } from './heartbeat.ts'
+import { openJournal } from './journal.ts'
+import { openKeys } from './keys.ts'
+import { runLoop } from './loop.ts'
+import { type AgentSettings, fileVariable, readSecretFile, readSettings } from './settings.ts'
+import { settleUnfinished } from './settle.ts'
+import { createTally } from './tally.ts'
+
+const usage = `password-writeback agent ${packageJson.version}
+
+  --settings FILE   the settings file (or ${fileVariable} in the environment)
+  --help            this text
+
+Single settings can be overridden: AGENT_RELAY_TRANSPORT=tcp sets relay.transport.
+`
+
+const exitCodes = { stopped: 0, usage: 64, internal: 70, journal: 74, settings: 78 } as const
+/** What is in hand may take one LDAP operation and its reply; then the agent goes, and redelivery does the rest. */
+const drainMs = 15_000
+const settleEveryMs = 5_000
+const pruneEveryMs = 3_600_000
+const journalKeptMs = 7 * 24 * 3_600_000
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${isFault(error, 'SETTINGS_INVALID') || isFault(error, 'TIMES_INVALID') ? error.message : faultWord(error)}\n`)
+  return isFault(error, 'JOURNAL_FAILED') ? exitCodes.journal : isFault(error) && error.permanent ? exitCodes.settings : exitCodes.internal
+})
+// Sockets of a broker that does not say goodbye must not keep a stopped agent alive.
+process.exit()
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { settings: { type: 'string' }, help: { type: 'boolean' } } })
+  const file = values.settings ?? process.env[fileVariable]
+  if (values.help || file === undefined) {
+    process.stdout.write(usage)
+    return values.help ? exitCodes.stopped : exitCodes.usage
+  }
+  return run(readSettings(file, process.env))
+}
+
+async function run(settings: AgentSettings): Promise<number> {
+  const clock = systemClock
+  const log = createLog('agent', (line) => process.stdout.write(`${line}\n`), clock)
+  const stop = new AbortController()
+  const agentId = guidBytes(settings.identity.clientId)
+  const tenantId = guidBytes(settings.tenantId)
+  const localCa = settings.localCaFile === undefined ? undefined : readFileSync(settings.localCaFile, 'utf8')
+  const journal = openJournal(settings.journalFile)
+  const keys = openKeys({ url: settings.vault.url, credential: openCredential(settings, localCa), localCa }, clock)
+  const directory = openDirectory(directorySettings(settings), { clock, log })
+  const tally = createTally()
+  const { times } = settings
+  const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
+
+  const loop = runLoop({
+    relay: relaySettings(settings, openCredential(settings, localCa), localCa),
+    concurrency: settings.concurrency,
+    handle: (delivery) => handle(delivery, shared),
+    fatal: (error) => stop.abort(error),
+    clock,
+    log,
+  })
+  const voice = createVoice({
+    ...shared,
+    version: packageJson.version,
+    configuration: { tenantId: settings.tenantId, domain: settings.directory.domain, baseDn: settings.directory.baseDn, times },
+    facts: async () => [(({ domainId, ...facts }) => ({ id: domainId, ...facts }))(await directory.facts())],
+    relay: loop.relay,
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))
+  log('agentStarted', { agent: agentId.toString('hex'), version: packageJson.version })
+
+  const fatally = (error: unknown) => stop.abort(error)
+  void voice.beat(stop.signal)
+  const settle = () => settleUnfinished({ ...shared, inHand: loop.inHand, tell: voice.settled })
+  void every(clock, settleEveryMs, stop.signal, settle).catch(fatally)
+  void every(clock, pruneEveryMs, stop.signal, async () => journal.prune(clock.now() - journalKeptMs)).catch(fatally)
+  await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }))
+
+  await loop.drain(drainMs)
+  await voice.stopping().catch(() => {})
+  const link = loop.relay.stop()
+  await Promise.race([link?.close(), clock.sleep(2_000, { unref: true })])
+  directory.close()
+  journal.close()
+  log('agentStopped', { agent: agentId.toString('hex') })
+  if (stop.signal.reason !== 'asked') throw stop.signal.reason
+  return exitCodes.stopped
+}
+
+function openCredential({ tenantId, identity }: AgentSettings, localCa: string | undefined) {
+  const local = localCa === undefined ? {} : { disableInstanceDiscovery: true, tlsOptions: { ca: localCa } }
+  const secret = readSecretFile(identity.secretFile).use((value) => value.toString('utf8'))
+  return new ClientSecretCredential(tenantId, identity.clientId, secret, { authorityHost: identity.authority, ...local })
+}
+
+function relaySettings({ relay }: AgentSettings, credential: ClientSecretCredential, ca: string | undefined): RelaySettings {
+  const { namespace, connectionStringFile, transport } = relay
+  if (namespace !== undefined) return { address: { kind: 'identity', namespace, credential }, transport, ca }
+  const connectionString = readSecretFile(connectionStringFile ?? '').use((value) => value.toString('utf8'))
+  return { address: { kind: 'connectionString', connectionString }, transport, ca }
+}
+
+function directorySettings({ directory, times }: AgentSettings) {
+  const { bindPasswordFile, caFile, ...rest } = directory
+  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
+  return { ...rest, bindPassword: readSecretFile(bindPasswordFile), ca, ldapMs: times.ldapMs }
+}
+
+const guidBytes = (guid: string) => Buffer.from(guid.replaceAll('-', ''), 'hex')

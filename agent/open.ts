@@ -1,0 +1,56 @@
+/**
+ * From a delivery to an authentic request, or to silence.
+ *
+ * What cannot be authenticated is `rejected`, always for the same stated reason and whatever was wrong with it: the sender
+ * learns nothing. A key that could not be fetched throws KEY_UNAVAILABLE instead, because the message may well be good.
+ */
+import { type PackageKey, readKeyVersion, rejected } from '../shared/envelope.ts'
+import { isFault } from '../shared/fault.ts'
+import type { Request } from '../shared/payload.ts'
+import type { Delivery } from '../shared/relay/client.ts'
+import { idOf, openField, openRequest, type SealedField } from '../shared/seal.ts'
+import type { Secret } from '../shared/secret.ts'
+import type { AgentKeys } from './keys.ts'
+
+export interface Opened {
+  kind: 'opened'
+  id: Buffer
+  request: Request
+  key: PackageKey
+  envelope: Buffer
+}
+
+export async function open(
+  { messageId, body }: Pick<Delivery, 'messageId' | 'body'>,
+  tenantId: Buffer,
+  keys: Pick<AgentKeys, 'packageKey'>,
+): Promise<Opened | { kind: 'rejected' }> {
+  try {
+    const id = idOf(messageId)
+    if (body === undefined) throw rejected()
+    const key = await keys.packageKey(readKeyVersion(body))
+    if (key === undefined) throw rejected()
+    return { kind: 'opened', id, request: openRequest(body, key, tenantId, id), key, envelope: body }
+  } catch (error) {
+    if (isFault(error, 'ENVELOPE_REJECTED')) return { kind: 'rejected' }
+    throw error
+  }
+}
+
+/** The password inside an authentic request; undefined when its blob or its key version is refused. The caller wipes it. */
+export async function openPassword(
+  { request, id }: Pick<Opened, 'request' | 'id'>,
+  field: Exclude<SealedField, 'probe'>,
+  keys: Pick<AgentKeys, 'decrypt'>,
+): Promise<Secret | undefined> {
+  const blob = field === 'new' ? request.newPassword : request.oldPassword
+  const { passwordKey, sourceAnchor } = request
+  if (!blob || !passwordKey || sourceAnchor === undefined) return undefined
+  const plaintext = await keys.decrypt(passwordKey, blob)
+  try {
+    return plaintext && openField(plaintext, field, id, sourceAnchor)
+  } catch (error) {
+    if (isFault(error, 'ENVELOPE_REJECTED')) return undefined
+    throw error
+  }
+}

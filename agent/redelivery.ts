@@ -1,0 +1,57 @@
+/**
+ * What to do with a message that may have been worked on before: pure decisions, so that a model can try them all.
+ *
+ * A message is here for the second time because somebody died, hung or lost the network between taking it and settling
+ * it. The directory is asked what happened (docs/protocol.md, Redelivery): has the password changed since the message
+ * was sent, and if so, is it ours? One bind answers that; the write is repeated only where it certainly did not happen.
+ */
+import type { PasswordState, Proof } from './directory/proof.ts'
+import { fileTimeToMs } from './directory/rows.ts'
+
+export type Seen = Pick<PasswordState, 'pwdLastSet' | 'serverNow'>
+
+/** How far the broker's and the directory's ideas of a few seconds may differ. */
+const toleranceMs = 2_000
+
+/** `before` is this agent's own note of pwdLastSet from before its write: exact, where the age is only an estimate. */
+export function changedSince(state: Seen, ageMs: number, before: bigint | undefined): 'changed' | 'unchanged' | 'hidden' {
+  if (before !== undefined && state.pwdLastSet !== 0n) return state.pwdLastSet === before ? 'unchanged' : 'changed'
+  if (state.pwdLastSet === 0n) return 'hidden'
+  const sinceSetMs = state.serverNow - fileTimeToMs(state.pwdLastSet)
+  return sinceSetMs < ageMs + toleranceMs ? 'changed' : 'unchanged'
+}
+
+export type Step = 'write' | 'prove' | 'expired' | 'unknown'
+
+export interface Situation {
+  change: 'changed' | 'unchanged' | 'hidden'
+  /** The message may still be begun: its age is within startWithin. */
+  mayBegin: boolean
+  /** This agent's journal proves that it never began a write for this message. */
+  neverBegunHere: boolean
+  /** Delivered to somebody else before, whose journal cannot be asked. */
+  othersHadIt: boolean
+}
+
+export function nextStep({ change, mayBegin, neverBegunHere, othersHadIt }: Situation): Step {
+  if (change !== 'unchanged') return 'prove'
+  if (mayBegin) return 'write'
+  return neverBegunHere && !othersHadIt ? 'expired' : 'unknown'
+}
+
+export type Verdict = 'finish' | 'superseded' | 'write' | 'unknown'
+
+/** After the bind with the new password. A wrong one proves that somebody else changed it, unless nothing shows a change at all. */
+export function afterProof(proof: Proof, situation: Situation): Verdict {
+  if (proof === 'right') return 'finish'
+  if (proof === 'unsure') return 'unknown'
+  if (situation.change === 'changed') return 'superseded'
+  return situation.mayBegin ? 'write' : 'unknown'
+}
+
+/** The same once the message is dead: nobody can begin any more, so a wrong password means it is not and will not be ours. */
+export function afterDeath(proof: Proof, change: 'changed' | 'hidden'): 'done' | 'superseded' | 'expired' | 'unsure' {
+  if (proof === 'right') return 'done'
+  if (proof === 'unsure') return 'unsure'
+  return change === 'changed' ? 'superseded' : 'expired'
+}

@@ -1,0 +1,119 @@
+/**
+ * Sets one person's new password, on the first delivery of a request or on a later one.
+ *
+ * First: find, refuse what must not be touched, note in the journal that a write begins, write. Again: ask the directory
+ * what became of the earlier attempt before anything else (redelivery.ts). An answer is `unknown` exactly where the
+ * connection broke after the write had been handed over and reading back could not tell.
+ */
+import { isFault } from '../shared/fault.ts'
+import { isPolicyRefusal } from '../shared/outcome.ts'
+import type { AgentOutcome } from '../shared/outcome-code.ts'
+import { flags, type PolicyFacts, type Request } from '../shared/payload.ts'
+import type { Secret } from '../shared/secret.ts'
+import type { Directory, Extras, Refusal, User } from './directory/directory.ts'
+import type { Begun } from './journal.ts'
+import { afterProof, changedSince, nextStep, type Situation } from './redelivery.ts'
+
+export interface ResetJob {
+  request: Request
+  /** Undefined when the password's blob was refused. */
+  password: Promise<Secret | undefined>
+  /** Delivered before: to this agent, or to another whose journal cannot be asked. */
+  again: boolean
+  othersHadIt: boolean
+  /** This agent's note from before its own earlier write. */
+  begun: Begun | undefined
+  ageMs(): number
+  mayBegin(): boolean
+  /** Journals that a write is about to begin. */
+  begin(begun: Begun): void
+  /** For the reply's times and the log. */
+  mark(step: 'lookedUp' | 'set'): void
+  refused(refusal: Refusal): void
+}
+
+/** `policy`: what the person may know of the rules, where they refused the password. */
+export interface ResetResult {
+  outcome: AgentOutcome
+  policy?: PolicyFacts | undefined
+}
+
+export async function reset(job: ResetJob, directory: Directory): Promise<ResetResult> {
+  try {
+    const [located, password] = await Promise.all([directory.locate(job.request.sourceAnchor ?? ''), job.password])
+    job.mark('lookedUp')
+    if (password === undefined) return { outcome: { kind: 'rejected' } }
+    if (located.kind !== 'user') return { outcome: located }
+    const { user } = located
+    const outcome = job.again ? await settleEarlier(job, user, password, directory) : await write(job, user, password, directory)
+    return { outcome, policy: isPolicyRefusal(outcome) ? await directory.policy(user).catch(() => undefined) : undefined }
+  } finally {
+    // Whatever ended this, and even if the password only arrives now.
+    job.password.then((password) => password?.wipe()).catch(() => {})
+  }
+}
+
+async function write(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+  if (!job.mayBegin()) return notBegun(job)
+  if (await directory.isProtected(user)) return { kind: 'protectedAccount' }
+  const refusal = await directory.eligibility(user)
+  if (refusal) return refusal
+  job.begin({ pwdLastSet: user.pwdLastSet })
+  try {
+    const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
+    job.mark('set')
+    if (result.kind === 'notBegun') return notBegun(job)
+    return result.kind === 'done' ? { kind: 'done' } : await afterRefusal(job, user, password, result, directory)
+  } catch (error) {
+    if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return readBack(job, user, password, directory)
+    throw error
+  }
+}
+
+/** A refusal on a redelivery may be about our own earlier write: "in history" is what a directory says of a password it has. */
+async function afterRefusal(job: ResetJob, user: User, password: Secret, refusal: Refusal, directory: Directory): Promise<AgentOutcome> {
+  job.refused(refusal)
+  const outcome = await directory.diagnose(user, password, refusal)
+  if (!job.again || outcome.kind !== 'policy.history') return outcome
+  return (await directory.provePassword(user, password)) === 'right' ? finish(job, user, directory) : outcome
+}
+
+async function settleEarlier(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+  const situation: Situation = {
+    change: changedSince(user, job.ageMs(), job.begun?.pwdLastSet),
+    mayBegin: job.mayBegin(),
+    neverBegunHere: job.begun === undefined,
+    othersHadIt: job.othersHadIt,
+  }
+  const step = nextStep(situation)
+  if (step === 'write') return write(job, user, password, directory)
+  if (step !== 'prove') return { kind: step }
+  const verdict = afterProof(await directory.provePassword(user, password), situation)
+  if (verdict === 'write') return write(job, user, password, directory)
+  return verdict === 'finish' ? finish(job, user, directory) : { kind: verdict }
+}
+
+/** The connection was lost under the write: look once, on a new one. Not seeing a change proves nothing yet. */
+async function readBack(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+  try {
+    const state = await directory.passwordState(user)
+    if (changedSince(state, job.ageMs(), user.pwdLastSet) === 'unchanged') return { kind: 'unknown' }
+    return (await directory.provePassword(user, password)) === 'right' ? await finish(job, user, directory) : { kind: 'unknown' }
+  } catch (error) {
+    if (isFault(error)) return { kind: 'unknown' }
+    throw error
+  }
+}
+
+async function finish(job: ResetJob, user: User, directory: Directory): Promise<AgentOutcome> {
+  await directory.finish(user, extras(job.request))
+  return { kind: 'done' }
+}
+
+const extras = (request: Request): Extras => ({
+  unlock: (request.flags & flags.unlock) !== 0,
+  mustChange: (request.flags & flags.mustChange) !== 0,
+})
+
+/** "Not changed" is said only by whoever can prove that nobody began. */
+const notBegun = (job: ResetJob): AgentOutcome => ({ kind: job.begun !== undefined || job.othersHadIt ? 'unknown' : 'expired' })

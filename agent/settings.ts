@@ -1,0 +1,152 @@
+/**
+ * What the agent is told: one JSON file, single values overridden by the environment, parsed once; every problem at once.
+ *
+ * `AGENT_RELAY_TRANSPORT=tcp` overrides `relay.transport`, and so on for every leaf. Unknown keys, on either side, are
+ * problems. Secrets stand in files of their own, which nobody but the agent's account may read.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { z } from 'zod'
+import { Fault } from '../shared/fault.ts'
+import { Secret } from '../shared/secret.ts'
+import { checkTimes, defaultTimes } from '../shared/times.ts'
+
+const ms = z.coerce.number().int().positive()
+const file = z.string().min(1)
+const guid = z.guid()
+const https = z.string().regex(/^https:\/\//, 'must be an https:// address')
+/** Passwords travel on this connection: there is no setting that makes it clear text. */
+const ldaps = z.string().regex(/^ldaps:\/\/[^/]+$/, 'must be ldaps://host[:port]; ldap:// is refused')
+
+const schema = z.strictObject({
+  tenantId: guid,
+  relay: z
+    .strictObject({
+      /** The namespace's host name, to sign in with the agent's own identity … */
+      namespace: z.string().min(1).optional(),
+      /** … or a file with a connection string of this agent's SAS rule. */
+      connectionStringFile: file.optional(),
+      transport: z.enum(['websockets', 'tcp']).default('websockets'),
+    })
+    .refine((relay) => (relay.namespace === undefined) !== (relay.connectionStringFile === undefined), {
+      message: 'exactly one of namespace and connectionStringFile',
+    }),
+  vault: z.strictObject({ url: https }),
+  identity: z.strictObject({
+    clientId: guid,
+    secretFile: file,
+    authority: https.default('https://login.microsoftonline.com'),
+  }),
+  directory: z.strictObject({
+    /** Any domain controllers; the one that holds the PDC emulator role is found through them. */
+    servers: z.union([z.array(ldaps).min(1), ldaps.transform((one) => [one])]),
+    /** The domain's DNS name. */
+    domain: z.string().min(1),
+    /** Where people are looked for. */
+    baseDn: z.string().min(1),
+    bindDn: z.string().min(1),
+    bindPasswordFile: file,
+    caFile: file.optional(),
+    /** Host name to "address" or "address:port", for domain controllers that DNS here does not know. */
+    addresses: z.record(z.string(), z.string()).default({}),
+  }),
+  /** A certificate authority to trust beyond the system's, for a vault and a broker that are not Azure's own. */
+  localCaFile: file.optional(),
+  journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),
+  /** Requests worked on at the same time. */
+  concurrency: z.coerce.number().int().min(1).max(16).default(4),
+  times: z
+    .strictObject({
+      answerMs: ms.default(defaultTimes.answerMs),
+      ttlMs: ms.default(defaultTimes.ttlMs),
+      startWithinMs: ms.default(defaultTimes.startWithinMs),
+      ldapMs: ms.default(defaultTimes.ldapMs),
+      lockMs: ms.default(defaultTimes.lockMs),
+    })
+    .default(defaultTimes),
+})
+
+export type AgentSettings = z.infer<typeof schema>
+type Environment = Record<string, string | undefined>
+
+export const environmentPrefix = 'AGENT_'
+/** Names the file; the only variable with the prefix that is not a setting. */
+export const fileVariable = 'AGENT_SETTINGS'
+
+/** Frozen settings, or one Fault SETTINGS_INVALID that lists every problem. Values are never part of a message. */
+export function readSettings(path: string, environment: Environment): AgentSettings {
+  const problems: string[] = []
+  const merged = override(readJson(path, problems), environment, problems)
+  const parsed = schema.safeParse(merged)
+  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`))
+  else problems.push(...secretFiles(parsed.data).flatMap(privateFileProblem))
+  // ldapts' debug output contains unicodePwd.
+  if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
+  if (problems.length > 0 || !parsed.success) throw invalid(problems)
+  checkTimes(parsed.data.times)
+  return Object.freeze(parsed.data)
+}
+
+export const readSecretFile = (path: string): Secret => Secret.fromText(readFileSync(path, 'utf8').replace(/\r?\n$/, ''))
+
+export const invalid = (problems: readonly string[]) =>
+  new Fault('SETTINGS_INVALID', `${problems.length} problem(s):\n  ${problems.join('\n  ')}`, { permanent: true })
+
+function readJson(path: string, problems: string[]): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    problems.push(error instanceof SyntaxError ? `the settings file is not valid JSON` : `the settings file cannot be read`)
+    return {}
+  }
+}
+
+/** AGENT_DIRECTORY_BASE_DN → directory.baseDn: matched against the schema's own names, so a misspelling is a problem. */
+function override(settings: unknown, environment: Environment, problems: string[]): unknown {
+  const merged = structuredClone(settings) as Record<string, unknown>
+  const paths = new Map(leafPaths(schema).map((path) => [variableName(path), path]))
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(environmentPrefix) || name === fileVariable || value === undefined) continue
+    const path = paths.get(name)
+    if (path === undefined) problems.push(`${name}: no such setting`)
+    else setAt(merged, path, value)
+  }
+  return merged
+}
+
+const variableName = (path: readonly string[]) =>
+  environmentPrefix + path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')
+
+function leafPaths(type: unknown, path: readonly string[] = []): string[][] {
+  const inner = type instanceof z.ZodDefault ? type.unwrap() : type
+  if (!(inner instanceof z.ZodObject)) return [[...path]]
+  return Object.entries(inner.shape).flatMap(([name, child]) => leafPaths(child, [...path, name]))
+}
+
+function setAt(target: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [name = '', ...rest] = path
+  if (rest.length === 0) {
+    target[name] = value
+    return
+  }
+  const child = target[name]
+  const next = typeof child === 'object' && child !== null ? (child as Record<string, unknown>) : {}
+  target[name] = next
+  setAt(next, rest, value)
+}
+
+const secretFiles = ({ relay, identity, directory }: AgentSettings) =>
+  [
+    ['relay.connectionStringFile', relay.connectionStringFile],
+    ['identity.secretFile', identity.secretFile],
+    ['directory.bindPasswordFile', directory.bindPasswordFile],
+  ] as const
+
+function privateFileProblem([setting, path]: readonly [string, string | undefined]): string[] {
+  if (path === undefined) return []
+  try {
+    const openToOthers = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0
+    return openToOthers ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
+  } catch {
+    return [`${setting}: the file cannot be read`]
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Finds out, later, what could not be known in time: requests that this agent (or its former run) took and never finished.
+ *
+ * Only once the message is dead (older than its time to live and a lock) so that no delivery can begin a write any more.
+ * Then the directory, on a connection of its own, has the last word: unchanged means it did not happen and never will;
+ * changed is proven by one bind. The outcome goes out as a `settled` event; nothing is ever written from here but the
+ * extras (unlock, must change) of a write that did happen.
+ */
+import type { Clock } from '../shared/clock.ts'
+import { faultWord } from '../shared/fault.ts'
+import type { Log } from '../shared/log.ts'
+import type { AgentOutcome } from '../shared/outcome-code.ts'
+import { flags } from '../shared/payload.ts'
+import type { Times } from '../shared/times.ts'
+import type { Directory } from './directory/directory.ts'
+import type { Journal, Unfinished } from './journal.ts'
+import type { AgentKeys } from './keys.ts'
+import { open, openPassword } from './open.ts'
+import { afterDeath, changedSince } from './redelivery.ts'
+
+export interface SettleDeps {
+  tenantId: Buffer
+  times: Times
+  keys: AgentKeys
+  journal: Journal
+  directory: Directory
+  clock: Clock
+  log: Log
+  /** True while a delivery of this request is being worked on. */
+  inHand(messageId: string): boolean
+  tell(request: Buffer, outcome: AgentOutcome): Promise<void>
+}
+
+/** After this long nobody waits for the answer; the row is closed without one. */
+const giveUpMs = 24 * 3_600_000
+
+export async function settleUnfinished(deps: SettleDeps): Promise<void> {
+  for (const entry of deps.journal.unfinished()) {
+    const ageMs = entry.ageMs + Math.max(0, deps.clock.now() - entry.receivedAt)
+    if (deps.inHand(entry.messageId) || ageMs <= deps.times.ttlMs + deps.times.lockMs) continue
+    try {
+      await settleOne(entry, ageMs, deps)
+    } catch (error) {
+      // The vault or the directory is still away: the row stays, and the next round asks again.
+      deps.log('directoryError', { request: entry.messageId, fault: faultWord(error) })
+    }
+  }
+}
+
+async function settleOne(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<void> {
+  const outcome = ageMs > giveUpMs ? undefined : await finalOutcome(entry, ageMs, deps)
+  if (outcome === 'unsure') return
+  if (outcome) {
+    await deps.tell(entry.id, outcome)
+    deps.log('settled', { request: entry.messageId, outcome: outcome.kind })
+  }
+  deps.journal.finish(entry)
+}
+
+/** Undefined: it will never be known here (its keys were retired). */
+async function finalOutcome(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
+  const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
+  if (opened.kind === 'rejected') return undefined
+  const located = await deps.directory.locate(opened.request.sourceAnchor ?? '')
+  if (located.kind !== 'user') return located
+  const change = changedSince(located.user, ageMs, entry.begun?.pwdLastSet)
+  if (change === 'unchanged') return { kind: 'expired' }
+  const password = await openPassword(opened, 'new', deps.keys)
+  if (password === undefined) return { kind: 'rejected' }
+  try {
+    const verdict = afterDeath(await deps.directory.provePassword(located.user, password), change)
+    if (verdict !== 'done') return verdict === 'unsure' ? verdict : { kind: verdict }
+    const set = opened.request.flags
+    await deps.directory.finish(located.user, { unlock: (set & flags.unlock) !== 0, mustChange: (set & flags.mustChange) !== 0 })
+    return { kind: 'done' }
+  } finally {
+    password.wipe()
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Everything that is not a success, as problem+json (RFC 9457) with a stable `code` that programs may rely on.
+ *
+ * Two kinds: problems of the call itself (this table), and outcomes of a request (answers.ts). Texts never repeat input.
+ */
+
+export const problems = {
+  malformedJson: { status: 400, title: 'The body is not valid JSON.' },
+  invalidBody: { status: 400, title: 'The body does not have the expected fields.' },
+  unknownGate: { status: 400, title: 'This way of proving who you are is not offered.' },
+  foreignOrigin: { status: 403, title: 'Calls from other sites are not accepted.' },
+  unknownFlow: { status: 404, title: 'There is no such request, or it is not yours.' },
+  wrongState: { status: 409, title: 'That step is not possible now.' },
+  conflict: { status: 409, title: 'Another call of yours was faster. Look at the state of your request.' },
+  expiredFlow: { status: 410, title: 'This took too long. Please start again.' },
+  expiredCode: { status: 410, title: 'The code is no longer valid. Ask for a new one.' },
+  bodyTooLarge: { status: 413, title: 'The body is larger than 16 KB.' },
+  notJson: { status: 415, title: 'Send the body as application/json.' },
+  wrongCode: { status: 422, title: 'The code is not right.' },
+  passwordUnusable: { status: 422, title: 'This cannot be used as a password.' },
+  tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
+  unavailable: { status: 503, title: 'Something this depends on is not available. Nothing was changed.' },
+  internal: { status: 500, title: 'Something went wrong here. If you had sent a new password, look at the state of your request.' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ProblemCode = keyof typeof problems
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
+
+/** What every handler returns, whatever happened. */
+export interface Answer {
+  status: number
+  body: { readonly [key: string]: Json | undefined }
+  /** Set-Cookie lines. */
+  cookies?: readonly string[]
+}
+
+export const problem = (code: ProblemCode, more: { readonly [key: string]: Json | undefined } = {}): Answer => ({
+  status: problems[code].status,
+  body: { type: `urn:password-writeback:problem:${code}`, title: problems[code].title, status: problems[code].status, code, ...more },
+})

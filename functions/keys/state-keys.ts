@@ -1,0 +1,61 @@
+/**
+ * The state key: a vault secret only functions read, from which everything that protects our own rows is derived.
+ *
+ * Nothing uses the secret itself. Each purpose has its subkey, HKDF-SHA-256 (RFC 5869) with the purpose as info, so that
+ * a MAC made for one purpose means nothing for another. Rows name the version they were written under; which version is
+ * current stands in the key pointer. Versions are remembered, unknown ones for a minute only.
+ */
+import { hkdfSync } from 'node:crypto'
+import type { Clock } from '../../shared/clock.ts'
+import { Fault } from '../../shared/fault.ts'
+import { keptByName } from './kept.ts'
+import { isVersion, type Vault } from './vault.ts'
+
+export type Purpose = 'rows' | 'flow-secret' | 'code'
+
+export interface StateKey {
+  version: string
+  key: Buffer
+}
+
+export interface StateKeys {
+  /** The subkey under which new things are made. */
+  subkey(purpose: Purpose): Promise<StateKey>
+  /** The subkey of a version that stands in a row; `undefined` when the version is unknown or disabled. */
+  subkey(purpose: Purpose, version: string): Promise<StateKey | undefined>
+}
+
+export interface StateKeysOptions {
+  vault: Pick<Vault, 'secret'>
+  clock: Clock
+  /** Names the version to make new things under. */
+  current(): Promise<string>
+}
+
+export function openStateKeys({ vault, clock, current }: StateKeysOptions): StateKeys {
+  const known = keptByName(clock, rememberedVersions, keeping, (version) => vault.secret('state-key', version))
+  const subkeyOf = async (purpose: Purpose, version: string): Promise<StateKey | undefined> => {
+    const secret = isVersion(version) ? await known.get(version) : undefined
+    return secret && { version, key: derive(secret, purpose) }
+  }
+  async function subkey(purpose: Purpose): Promise<StateKey>
+  async function subkey(purpose: Purpose, version: string): Promise<StateKey | undefined>
+  async function subkey(purpose: Purpose, version?: string): Promise<StateKey | undefined> {
+    if (version !== undefined) return await subkeyOf(purpose, version)
+    const found = await subkeyOf(purpose, await current())
+    if (!found) throw new Fault('KEY_UNAVAILABLE', 'the current state key is unknown or disabled')
+    return found
+  }
+  return { subkey }
+}
+
+const rememberedVersions = 32
+const minutes = (n: number) => n * 60_000
+
+/** A disabled version stops being accepted within five minutes; a vault that is down is survived for fifteen. */
+const keeping = (secret: Buffer | undefined) =>
+  secret ? { freshMs: minutes(5), usableMs: minutes(15) } : { freshMs: minutes(1), usableMs: minutes(1) }
+
+function derive(secret: Buffer, purpose: Purpose): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `password-writeback/state/${purpose}`, 32))
+}

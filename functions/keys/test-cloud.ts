@@ -1,0 +1,69 @@
+/**
+ * A small cloud for tests: Azurite and the local vault with its tenant, and this folder's parts opened on them, any number
+ * of times (each is another instance of the app), on a clock that only moves when told to.
+ */
+import { type Azurite, connectionString, startAzurite } from '../../local/azurite.ts'
+import { startTestVault, type TestVault } from '../../local/vault/test-vault.ts'
+import type { VaultVersion } from '../../local/vault/vault.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { isFault } from '../../shared/fault.ts'
+import type { EventName } from '../../shared/log.ts'
+import { openTables, type TableAccess } from '../store/tables.ts'
+import { type Keyring, openKeyring } from './keyring.ts'
+import { openVault, type Vault } from './vault.ts'
+
+export interface TestCloud {
+  azurite: Azurite
+  test: TestVault
+  clock: Clock
+  logged: EventName[]
+  pass(ms: number): void
+  tables: TableAccess
+  vault: Vault
+  keyring(over?: { tables?: TableAccess; vault?: Vault }): Keyring
+  enabled(): VaultVersion[]
+  close(): Promise<void>
+}
+
+/** Deadlines stay real, for the services are. */
+export async function startTestCloud({ vaultTimeoutMs = 8_000 }: { vaultTimeoutMs?: number } = {}): Promise<TestCloud> {
+  const azurite = await startAzurite()
+  const test = await startTestVault()
+  let passedMs = 0
+  const startedAt = Date.now()
+  const clock: Clock = { ...systemClock, now: () => startedAt + passedMs, monotonic: () => passedMs }
+  const logged: EventName[] = []
+  const log = (event: EventName) => void logged.push(event)
+  const tables = openTables({ connection: { kind: 'connectionString', connectionString: connectionString(azurite.addresses) }, clock })
+  const { tls, managedIdentity } = test.tenant
+  const vault = openVault({
+    url: test.vault.addresses.url,
+    credential: managedIdentity(),
+    timeoutMs: vaultTimeoutMs,
+    clock,
+    local: { ca: tls.ca },
+  })
+  return {
+    azurite,
+    test,
+    clock,
+    logged,
+    pass(ms) {
+      passedMs += ms
+    },
+    tables,
+    vault,
+    keyring: (over = {}) => openKeyring({ tables, vault, log, clock, ...over }),
+    enabled: () => test.vault.control.versions().filter((each) => each.enabled),
+    async close() {
+      await test.close()
+      await azurite.close()
+    },
+  }
+}
+
+export const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no fault',
+    (error: unknown) => (isFault(error) ? error.code : `not a fault: ${error}`),
+  )

@@ -1,0 +1,56 @@
+/**
+ * What people are told by mail, in simple words: what happened, when, and what to do if it was not them.
+ *
+ * No links (so that nobody learns to follow one), no names, no password, no reason a stranger could learn from. Text only.
+ */
+import { type Effect, type Outcome, outcomes } from '../../shared/outcome.ts'
+
+export interface Message {
+  subject: string
+  text: string
+}
+
+/** `at`: ms since the epoch. */
+export function codeMessage(code: string, validMinutes: number, at: number): Message {
+  return {
+    subject: 'Your code to reset your password',
+    text: paragraphs(
+      `Your code is ${code}`,
+      `Type it into the page where you asked for it. It works for ${minutes(validMinutes)}. Nobody will ever ask you for it: not by phone, and not by mail.`,
+      `Somebody asked for it on ${when(at)}. If it was not you, do nothing: without this code your password cannot be reset. If it happens again, tell your administrator.`,
+    ),
+  }
+}
+
+export function outcomeMessage(outcome: Outcome, at: number): Message {
+  const { subject, happened, advice } = messages[outcomes[outcome.kind].effect]
+  const follows =
+    outcome.kind === 'doneCloudPending' ? ['Cloud services follow within a few minutes; until then they may ask for the old one.'] : []
+  return { subject, text: paragraphs(`${happened} This was on ${when(at)}.`, ...follows, advice) }
+}
+
+const messages = {
+  changed: {
+    subject: 'Your password was reset',
+    happened: 'Your password was reset.',
+    advice: 'If it was not you, call your administrator at once: somebody else may be using your account.',
+  },
+  notChanged: {
+    subject: 'Your password was not reset',
+    happened: 'Somebody tried to reset your password. It was not changed by that.',
+    advice: 'If it was you, you can try again. If it was not you, tell your administrator.',
+  },
+  unknown: {
+    subject: 'We do not know yet whether your password was reset',
+    happened: 'Your password was about to be reset, but the answer did not arrive. It may have been changed or not.',
+    advice:
+      'Try the new password first, then the old one. We will write to you again when we know. If it was not you, call your administrator at once.',
+  },
+} as const satisfies Record<Effect, { subject: string; happened: string; advice: string }>
+
+const paragraphs = (...texts: string[]): string => `${texts.join('\n\n')}\n`
+
+const minutes = (count: number): string => (count === 1 ? 'one minute' : `${count} minutes`)
+
+const timeFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
+const when = (at: number): string => `${timeFormat.format(at)} UTC`

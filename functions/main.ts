@@ -1,0 +1,110 @@
+/**
+ * The function app: settings, composition, and a loop over the routes. Nothing else happens here.
+ *
+ * Module state is per instance: one relay link, opened at start and closed when the host ends the app.
+ */
+import { app } from '@azure/functions'
+import { systemClock } from '../shared/clock.ts'
+import { faultWord } from '../shared/fault.ts'
+import { createLog } from '../shared/log.ts'
+import type { RelayAddress } from '../shared/relay/client.ts'
+import { openCredential, type TokenCredential } from './entra/credential.ts'
+import { openPeople } from './entra/graph.ts'
+import { deliverChallenge } from './gates/deliver.ts'
+import { atEdge, type Handler } from './http/edge.ts'
+import { openFeature } from './keys/feature.ts'
+import { openKeyring } from './keys/keyring.ts'
+import { openMacs } from './keys/mac.ts'
+import { openVault } from './keys/vault.ts'
+import { openMail } from './mail/smtp.ts'
+import { openAgents } from './relay/agents.ts'
+import { createAsk } from './relay/ask.ts'
+import { onAgentEvent } from './relay/events.ts'
+import { openLink } from './relay/link.ts'
+import { createSeal } from './relay/seal.ts'
+import { challenge } from './reset/challenge.ts'
+import { newPassword } from './reset/new-password.ts'
+import { read } from './reset/read.ts'
+import { settle } from './reset/settle.ts'
+import { start } from './reset/start.ts'
+import { verify } from './reset/verify.ts'
+import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
+import { type FunctionsSettings, readSettings } from './settings.ts'
+import { status } from './status.ts'
+import type { StorageConnection } from './store/connection.ts'
+import { openChallengeQueue } from './store/queue.ts'
+import { openTables } from './store/tables.ts'
+
+const settings = readSettings(process.env)
+const clock = systemClock
+const log = createLog('functions', (line) => process.stdout.write(`${line}\n`), clock)
+const { tenantId, times, localCa } = settings
+const local = localCa === undefined ? {} : { local: { ca: localCa } }
+const credential = openCredential({ clientId: settings.AZURE_CLIENT_ID })
+
+const tables = openTables({ connection: storage(settings.DataStorage__tableServiceUri, settings, credential), clock })
+const queue = openChallengeQueue({ connection: storage(settings.DataStorage__queueServiceUri, settings, credential), clock })
+const vault = openVault({ url: settings.KEY_VAULT_URL, credential, clock, ...local })
+const keyring = openKeyring({ tables, vault, log, clock })
+const { rows, keys } = keyring
+const macs = openMacs(keyring.stateKeys)
+const feature = openFeature({ rows, initiallyOn: settings.WRITEBACK_INITIALLY === 'on', clock })
+const people = openPeople({ graphUrl: settings.GRAPH_URL, credential, clock, ...local })
+const mail = openMail({
+  url: settings.MAIL_URL,
+  from: settings.MAIL_FROM,
+  clock,
+  ...(localCa !== undefined && { local: { kind: 'plain' } }),
+})
+const agents = openAgents({ rows, clock })
+
+const settleRequest: Parameters<typeof onAgentEvent>[0]['settle'] = (messageId, outcome) =>
+  settle(messageId, outcome, { rows, people, mail, log })
+const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
+const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
+const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
+
+const flows = { rows, macs, clock }
+const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
+  startReset: start({ ...flows, agents }),
+  challengeReset: challenge({ ...flows, queue }),
+  verifyReset: verify({ ...flows, people, agents }),
+  newPassword: newPassword({ ...flows, agents, feature, times, seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask }),
+  readReset: read(flows),
+  status: status({ agents }),
+}
+
+for (const { name, method, route, auth, body } of routes) {
+  const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
+  app.http(name, { methods: [method], route, authLevel: auth, handler: atEdge(name, body, handlers[name] as Handler, edge) })
+}
+app.storageQueue('deliverChallenge', {
+  ...triggers.deliverChallenge,
+  handler: (message) => deliverChallenge(message, { rows, macs, people, mail, clock, log }),
+})
+app.serviceBusQueue('onAgentEvent', {
+  ...triggers.onAgentEvent,
+  handler: onAgentEvent({ tenantId, keys, agents, settle: settleRequest, log }),
+})
+
+app.hook.appStart(() => {
+  // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
+  keyring.start().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
+})
+app.hook.appTerminate(async () => {
+  await Promise.race([link.stop()?.close(), clock.sleep(2_000, { unref: true })])
+  mail.close()
+})
+
+function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
+  if (url !== undefined) return { kind: 'identity', url, credential: identity }
+  return { kind: 'connectionString', connectionString: DataStorage ?? '' }
+}
+
+function relayAddress(
+  { ServiceBus, ServiceBus__fullyQualifiedNamespace: namespace }: FunctionsSettings,
+  identity: TokenCredential,
+): RelayAddress {
+  if (namespace !== undefined) return { kind: 'identity', namespace, credential: identity }
+  return { kind: 'connectionString', connectionString: ServiceBus ?? '' }
+}

@@ -1,0 +1,138 @@
+/**
+ * Who is out there: what the agents said of themselves, and whether the service is up.
+ *
+ * An event is accepted only if the broker took it within 60 s of its being sent, and if it comes after the last one of
+ * its agent in (boot started at, sequence): a recorded heartbeat cannot keep a dead agent alive. Up means at least one
+ * agent with a proven link and a reachable domain, heard within two intervals and 30 s, not stopping. A request that was
+ * not answered in time makes the service "down" at once, until an agent is heard again (docs/protocol.md, Events).
+ */
+import type { Clock } from '../../shared/clock.ts'
+import type { AgentEvent, DomainState } from '../../shared/event.ts'
+import { isFault } from '../../shared/fault.ts'
+import type { Rows } from '../store/rows.ts'
+
+export interface AgentRow {
+  bootId: string
+  bootStartedAt: number
+  sequence: number
+  /** The broker's time, ms. */
+  heardAt: number
+  stopping: boolean
+  version?: string | undefined
+  linkProven: boolean
+  domains: { id: string; reachable: boolean }[]
+  packageKeys: string[]
+  passwordKeys: string[]
+}
+
+export type Writeback = 'up' | 'down'
+
+export interface Agents {
+  /** True if it was accepted. `enqueuedAt`: the broker's time. */
+  heard(event: AgentEvent, enqueuedAt: number): Promise<boolean>
+  writeback(): Promise<Writeback>
+  /** A request was not answered in time. */
+  unanswered(): Promise<void>
+  /** An authentic reply came: somebody is there. */
+  answered(): Promise<void>
+}
+
+export const heartbeatEveryMs = 300_000
+const heardWithinMs = 2 * heartbeatEveryMs + 30_000
+const maxDelayMs = 60_000
+const cachedMs = 2_000
+const table = 'agents'
+
+export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert' | 'replace' | 'put' | 'list'>; clock: Clock }): Agents {
+  let cached: { writeback: Writeback; until: number } | undefined
+  let silent = false
+
+  async function read(): Promise<Writeback> {
+    const [agents, unanswered] = await Promise.all([
+      rows.list<AgentRow>(table, 'agent'),
+      rows.read<{ at: number }>(table, 'service', 'unanswered'),
+    ])
+    silent = unanswered !== undefined && unanswered.value.at > 0
+    return agents.some(({ value }) => isUp(value, clock.now(), unanswered?.value.at ?? 0)) ? 'up' : 'down'
+  }
+
+  return {
+    async heard(event, enqueuedAt) {
+      if (Math.abs(enqueuedAt - event.sentAt) > maxDelayMs) return false
+      const accepted = await remember(event, enqueuedAt)
+      cached = undefined
+      return accepted
+    },
+    async writeback() {
+      if (!cached || cached.until <= clock.monotonic()) cached = { writeback: await read(), until: clock.monotonic() + cachedMs }
+      return cached.writeback
+    },
+    async unanswered() {
+      cached = undefined
+      await rows.put(table, 'service', 'unanswered', { at: clock.now() })
+    },
+    async answered() {
+      if (!silent) return
+      cached = undefined
+      silent = false
+      await rows.put(table, 'service', 'unanswered', { at: 0 })
+    },
+  }
+
+  async function remember(event: AgentEvent, heardAt: number): Promise<boolean> {
+    const id = event.agentId.toString('hex')
+    const known = await rows.read<AgentRow>(table, 'agent', id)
+    if (known && !follows(event, known.value)) return false
+    const value = merge(event, known?.value, heardAt)
+    if (value === undefined) return false
+    try {
+      await (known ? rows.replace(table, 'agent', id, value, known.etag) : rows.insert(table, 'agent', id, value))
+      return true
+    } catch (error) {
+      // Another instance wrote a later event of the same agent meanwhile; this one is judged again.
+      if (isFault(error, 'STORE_CONFLICT')) return remember(event, heardAt)
+      throw error
+    }
+  }
+}
+
+const follows = (event: AgentEvent, known: AgentRow) =>
+  event.bootStartedAt > known.bootStartedAt ||
+  (event.bootStartedAt === known.bootStartedAt && event.bootId.toString('hex') === known.bootId && event.sequence > known.sequence)
+
+/** Undefined: nothing to remember (an agent that we never heard says that it stops). */
+function merge(event: AgentEvent, known: AgentRow | undefined, heardAt: number): AgentRow | undefined {
+  const { bootStartedAt, sequence } = event
+  const speaker = { bootId: event.bootId.toString('hex'), bootStartedAt, sequence, heardAt }
+  switch (event.kind) {
+    case 'heartbeat':
+      return {
+        ...speaker,
+        stopping: false,
+        version: event.version,
+        linkProven: event.linkProven,
+        domains: event.domains.map(domainRow),
+        packageKeys: event.packageKeys.map((version) => version.toString('hex')),
+        passwordKeys: event.passwordKeys.map((version) => version.toString('hex')),
+      }
+    case 'stopping':
+      return known?.bootId === speaker.bootId ? { ...known, ...speaker, stopping: true } : undefined
+    case 'settled':
+      return known?.bootId === speaker.bootId ? { ...known, ...speaker } : blank(speaker)
+  }
+}
+
+const domainRow = ({ id, reachable }: DomainState) => ({ id: id.toString('hex'), reachable })
+const blank = (speaker: Pick<AgentRow, 'bootId' | 'bootStartedAt' | 'sequence' | 'heardAt'>): AgentRow => ({
+  ...speaker,
+  stopping: false,
+  linkProven: false,
+  domains: [],
+  packageKeys: [],
+  passwordKeys: [],
+})
+
+function isUp(agent: AgentRow, now: number, unansweredAt: number): boolean {
+  const fresh = now - agent.heardAt <= heardWithinMs && agent.heardAt > unansweredAt
+  return fresh && !agent.stopping && agent.linkProven && agent.domains.some((domain) => domain.reachable)
+}

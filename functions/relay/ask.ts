@@ -1,0 +1,141 @@
+/**
+ * Sends one sealed request and waits for its answer: changed, not changed, or unknown, and never anything in between.
+ *
+ * The replies of all requests of this instance come on one session; the correlation id finds who waits. A send that the
+ * broker did not confirm may have arrived: it is tried again under the same message id (the broker drops the second),
+ * and if no reply comes, the answer is `unknown`. "Not changed" is said only if nothing was ever handed to the broker.
+ * A reply that comes after its answer was given still counts: `late` hears it.
+ */
+import type { Clock } from '../../shared/clock.ts'
+import type { PackageKey } from '../../shared/envelope.ts'
+import { faultWord, isFault } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Outcome } from '../../shared/outcome.ts'
+import type { Delivery, Outgoing } from '../../shared/relay/client.ts'
+import { openReply } from '../../shared/seal.ts'
+import type { Times } from '../../shared/times.ts'
+
+export interface Question {
+  id: Buffer
+  messageId: string
+  body: Buffer
+  /** The key it was sealed under: its reply comes under the same. */
+  key: PackageKey
+  /** Monotonic ms when the person submitted: every duration counts from there. */
+  submittedAt: number
+}
+
+/** What the relay's link offers here; replies arrive at `Ask.receive`. */
+export interface AskLink {
+  sessionId: string
+  send(message: Outgoing, signal: AbortSignal): Promise<void>
+}
+
+export interface Ask {
+  ask(question: Question, deadline: AbortSignal): Promise<Outcome>
+  /** One message of this instance's session. */
+  receive(delivery: Delivery): Promise<void>
+}
+
+export interface AskDeps {
+  tenantId: Buffer
+  times: Times
+  link: { ready(signal: AbortSignal): Promise<AskLink> }
+  agents: { unanswered(): Promise<void>; answered(): Promise<void> }
+  late(messageId: string, outcome: Outcome): Promise<void>
+  clock: Clock
+  log: Log
+}
+
+/** How long after its answer a reply may still come: the life of a reply on its queue. */
+const lateForMs = 300_000
+const retryPauseMs = 250
+/** While nothing was sent, nobody is kept waiting for a broker that is away. */
+const maxLinkWaitMs = 5_000
+
+interface Waiting {
+  question: Question
+  arrived: PromiseWithResolvers<Outcome>
+  answered: boolean
+}
+
+export function createAsk(deps: AskDeps): Ask {
+  const { tenantId, times, link, agents, clock, log } = deps
+  const waiting = new Map<string, Waiting>()
+
+  return {
+    async ask(question, deadline) {
+      const entry: Waiting = { question, arrived: Promise.withResolvers(), answered: false }
+      waiting.set(question.messageId, entry)
+      const sent = await send(question)
+      if (sent === 'notSent') {
+        waiting.delete(question.messageId)
+        return { kind: 'serviceDown' }
+      }
+      const outcome = await Promise.race([entry.arrived.promise, aborted(deadline)])
+      entry.answered = true
+      if (outcome !== undefined) {
+        waiting.delete(question.messageId)
+        return outcome
+      }
+      void forgetLater(question.messageId)
+      log('outcomeUnknown', { request: question.messageId })
+      await agents.unanswered()
+      return { kind: 'unknown' }
+    },
+
+    async receive(delivery) {
+      const messageId = typeof delivery.correlationId === 'string' ? delivery.correlationId : ''
+      const entry = waiting.get(messageId)
+      const outcome = entry && openOutcome(delivery, entry.question)
+      if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
+      else if (entry?.answered) await deps.late(messageId, outcome)
+      else entry?.arrived.resolve(outcome)
+      if (outcome !== undefined) await agents.answered()
+      await delivery.complete()
+    },
+  }
+
+  function openOutcome({ body }: Delivery, { key, id }: Question): Outcome | undefined {
+    try {
+      return body && openReply(body, key, tenantId, id).outcome
+    } catch (error) {
+      if (isFault(error, 'ENVELOPE_REJECTED')) return undefined
+      throw error
+    }
+  }
+
+  /** `inDoubt`: handed to the broker at least once without a word whether it took it. */
+  async function send({ messageId, body, submittedAt }: Question): Promise<'sent' | 'inDoubt' | 'notSent'> {
+    let result: 'inDoubt' | 'notSent' = 'notSent'
+    const leftMs = () => times.ttlMs - (clock.monotonic() - submittedAt)
+    const giveUp = clock.deadline(Math.max(0, leftMs()))
+    while (!giveUp.aborted) {
+      try {
+        const open = await link.ready(result === 'notSent' ? clock.deadline(Math.min(maxLinkWaitMs, leftMs())) : giveUp)
+        const ttlMs = Math.floor(leftMs())
+        if (ttlMs <= 0) return result
+        await open.send({ messageId, body, ttlMs, replyToSessionId: open.sessionId }, giveUp)
+        return 'sent'
+      } catch (error) {
+        log('relayError', { request: messageId, fault: faultWord(error) })
+        if (isFault(error, 'RELAY_DOWN') && (error.permanent || result === 'notSent')) return result
+        if (isFault(error, 'SEND_IN_DOUBT')) result = 'inDoubt'
+        await clock.sleep(retryPauseMs, { signal: giveUp }).catch(() => {})
+      }
+    }
+    return result
+  }
+
+  async function forgetLater(messageId: string): Promise<void> {
+    await clock.sleep(lateForMs, { unref: true })
+    waiting.delete(messageId)
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  if (signal.aborted) resolve(undefined)
+  else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  return promise
+}

@@ -1,0 +1,101 @@
+/**
+ * One person's way through a reset, as a row that only we can write (HMAC) and only its owner can use (secret).
+ *
+ *            challenge              verify               password              reply
+ *   started ──────────▶ challenged ───────▶ verified ──────────▶ submitted ──────────▶ settled
+ *                         │  ▲  │ 5 wrong      ▲                    │                     ▲ │ policy refusal:
+ *                  again  └──┘  └──▶ closed    └────────────────────┘                     └─┘ back to verified;
+ *                                               nothing was sent             unknown: settled later, by reply or event
+ *
+ * Every step is one conditional write (ETag), so that two tabs or two guesses at once cannot both take it. A flow lives
+ * for 15 minutes; a submitted one stays readable for a day, so that a late outcome can be seen.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../shared/clock.ts'
+import { type Outcome, outcomes } from '../../shared/outcome.ts'
+import type { GateName } from '../gates/gate.ts'
+import type { Call } from '../http/edge.ts'
+import { type Answer, problem } from '../http/problem.ts'
+import type { Macs } from '../keys/mac.ts'
+import type { Row, Rows } from '../store/rows.ts'
+
+export const flowTable = 'flows'
+export const flowLifeMs = 15 * 60_000
+export const maxTries = 5
+export const maxChallenges = 3
+const readableMs = 24 * 3_600_000
+
+export type FlowState = 'started' | 'challenged' | 'verified' | 'submitted' | 'settled' | 'closed'
+
+export interface Challenge {
+  gate: GateName
+  nonce: string
+  expiresAt: number
+  /** HMAC of the code, once it was sent. */
+  code?: string | undefined
+  /** Whom the code went to; absent for names nobody has. */
+  personId?: string | undefined
+}
+
+export interface Flow {
+  state: FlowState
+  /** As typed. */
+  username: string
+  /** HMAC of the flow's secret. */
+  secret: string
+  expiresAt: number
+  /** Of the whole flow, not of one code: asking again does not buy more guesses. */
+  triesLeft: number
+  challengesLeft: number
+  challenge?: Challenge | undefined
+  person?: FlowPerson | undefined
+  /** The request under way or the last one; `until`: when its answer was due. */
+  request?: { id: string; until: number } | undefined
+  outcome?: Outcome | undefined
+}
+
+/** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */
+export interface FlowPerson {
+  id: string
+  sourceAnchor?: string | undefined
+}
+
+export interface FlowRow extends Row<Flow> {
+  id: string
+}
+
+export interface FlowDeps {
+  rows: Rows
+  macs: Macs
+  clock: Clock
+}
+
+/** 16 random bytes, base64url: public, and not to be guessed either. */
+export const newFlowId = () => randomBytes(16).toString('base64url')
+export const newFlowSecret = () => randomBytes(32).toString('base64url')
+
+const idPattern = /^[A-Za-z0-9_-]{22}$/
+
+/** The caller's own flow, or the answer that says why not. A wrong secret and an unknown flow read the same. */
+export async function openFlow(call: Call, deps: FlowDeps): Promise<{ kind: 'flow'; flow: FlowRow } | { kind: 'refused'; answer: Answer }> {
+  const id = call.params['flow'] ?? ''
+  const secret = call.flowSecret(id)
+  const row = idPattern.test(id) && secret !== undefined ? await deps.rows.read<Flow>(flowTable, id, 'flow') : undefined
+  if (!row || secret === undefined || !(await deps.macs.fits(row.value.secret, 'flow-secret', [id, secret]))) {
+    return { kind: 'refused', answer: problem('unknownFlow') }
+  }
+  const { state, expiresAt } = row.value
+  const lifeEnds = state === 'submitted' || state === 'settled' ? expiresAt + readableMs : expiresAt
+  if (deps.clock.now() >= lifeEnds) return { kind: 'refused', answer: problem('expiredFlow') }
+  return { kind: 'flow', flow: { ...row, id } }
+}
+
+/** After a refusal that another password or a later try may overcome, the gate stays passed. */
+export const stateAfter = ({ kind }: Outcome): 'verified' | 'settled' =>
+  outcomes[kind].effect === 'notChanged' && outcomes[kind].retryable ? 'verified' : 'settled'
+
+/** STORE_CONFLICT when somebody else took a step first. */
+export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: Pick<FlowDeps, 'rows'>): Promise<FlowRow> {
+  const value = { ...flow.value, ...change }
+  return { ...flow, value, etag: await rows.replace<Flow>(flowTable, flow.id, 'flow', value, flow.etag) }
+}

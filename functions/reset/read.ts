@@ -1,0 +1,24 @@
+/** GET /api/reset/{flow}: where the flow stands, including an outcome that became known late. */
+
+import { outcomes } from '../../shared/outcome.ts'
+import { offered } from '../gates/gate.ts'
+import { answers } from '../http/answers.ts'
+import type { Call } from '../http/edge.ts'
+import type { Answer } from '../http/problem.ts'
+import { type FlowDeps, openFlow } from './flow.ts'
+
+export const read =
+  (deps: FlowDeps) =>
+  async (call: Call): Promise<Answer> => {
+    const opened = await openFlow(call, deps)
+    if (opened.kind === 'refused') return opened.answer
+    const { state, expiresAt, triesLeft, request, outcome } = opened.flow.value
+    // The instance that waited is gone, and its answer with it: nobody can tell yet.
+    const orphaned = state === 'submitted' && request !== undefined && deps.clock.now() > request.until
+    const known = outcome ?? (orphaned ? ({ kind: 'unknown' } as const) : undefined)
+    const told = known && { outcome: known.kind, title: answers[known.kind].title, effect: outcomes[known.kind].effect }
+    return {
+      status: 200,
+      body: { flow: opened.flow.id, state, gates: offered, triesLeft, expiresAt: new Date(expiresAt).toISOString(), ...told },
+    }
+  }

@@ -1,0 +1,46 @@
+/**
+ * The truth arrives late: by a reply after its answer was given, or by an agent's `settled` event.
+ *
+ * Updates the flow and writes to the person, once: a request that already has a final outcome keeps it. An outcome that
+ * is still `unknown` settles nothing.
+ */
+import { faultWord, isFault } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Outcome } from '../../shared/outcome.ts'
+import type { Rows } from '../store/rows.ts'
+import { type Flow, flowTable, stateAfter } from './flow.ts'
+import type { RequestRow } from './turn.ts'
+
+export interface SettleDeps {
+  rows: Pick<Rows, 'read' | 'replace'>
+  people: { byId(id: string): Promise<{ mailAddress?: string | undefined } | undefined> }
+  mail: { sendOutcome(to: string, outcome: Outcome): Promise<void> }
+  log: Log
+}
+
+export async function settle(messageId: string, outcome: Outcome, deps: SettleDeps): Promise<void> {
+  if (outcome.kind === 'unknown') return
+  const request = await deps.rows.read<RequestRow>(flowTable, 'requests', messageId)
+  const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
+  if (!request || !row || row.value.request?.id !== messageId) return
+  const open = row.value.state === 'submitted' || row.value.outcome?.kind === 'unknown'
+  if (!open) return
+  try {
+    await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
+  } catch (error) {
+    if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, outcome, deps)
+    throw error
+  }
+  deps.log('settled', { request: messageId, flow: request.value.flow, outcome: outcome.kind })
+  await tell(row.value.person?.id, outcome, deps)
+}
+
+/** The outcome is recorded; a mail that cannot be sent is logged and does not undo that. */
+async function tell(personId: string | undefined, outcome: Outcome, { people, mail, log }: SettleDeps): Promise<void> {
+  try {
+    const person = personId === undefined ? undefined : await people.byId(personId)
+    if (person?.mailAddress !== undefined) await mail.sendOutcome(person.mailAddress, outcome)
+  } catch (error) {
+    log('handlerFailed', { route: 'settle', fault: faultWord(error) })
+  }
+}

@@ -1,0 +1,31 @@
+/** POST /api/reset: opens a flow for whatever name was typed. Nothing about the person is looked up: the answer is the same. */
+
+import { offered } from '../gates/gate.ts'
+import type { Call } from '../http/edge.ts'
+import { secretCookie } from '../http/edge.ts'
+import type { Answer } from '../http/problem.ts'
+import type { Agents } from '../relay/agents.ts'
+import { type Flow, type FlowDeps, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret } from './flow.ts'
+
+export const start =
+  ({ rows, macs, clock, agents }: FlowDeps & { agents: Pick<Agents, 'writeback'> }) =>
+  async ({ body }: Call<{ username: string }>): Promise<Answer> => {
+    const id = newFlowId()
+    const secret = newFlowSecret()
+    const expiresAt = clock.now() + flowLifeMs
+    const [mac, writeback] = await Promise.all([macs.make('flow-secret', [id, secret]), agents.writeback()])
+    const flow: Flow = {
+      state: 'started',
+      username: body.username,
+      secret: mac,
+      expiresAt,
+      triesLeft: maxTries,
+      challengesLeft: maxChallenges,
+    }
+    await rows.insert<Flow>(flowTable, id, 'flow', flow)
+    return {
+      status: 202,
+      body: { flow: id, gates: offered, writeback, expiresAt: new Date(expiresAt).toISOString() },
+      cookies: [secretCookie(id, secret, flowLifeMs / 1000)],
+    }
+  }

@@ -1,0 +1,136 @@
+/**
+ * The gate before sending: a verified flow, a person managed on-premises, a service that is up, and one request at a time.
+ *
+ * `takeTurn` either answers (nothing was sent) or gives a turn: the flow is `submitted`, the person's lease is held.
+ * `conclude` writes the outcome; a turn that is given up before anything was sent puts both back.
+ */
+import { isFault } from '../../shared/fault.ts'
+import type { Outcome } from '../../shared/outcome.ts'
+import { messageIdOf, newId } from '../../shared/seal.ts'
+import type { Times } from '../../shared/times.ts'
+import { answerOf } from '../http/answers.ts'
+import type { Call } from '../http/edge.ts'
+import { type Answer, problem } from '../http/problem.ts'
+import type { Agents } from '../relay/agents.ts'
+import { type Flow, type FlowDeps, type FlowPerson, type FlowRow, flowTable, openFlow, saveFlow, stateAfter } from './flow.ts'
+
+export interface TurnDeps extends FlowDeps {
+  agents: Pick<Agents, 'writeback'>
+  feature: { isOn(): Promise<boolean> }
+  times: Times
+}
+
+export interface Turn {
+  kind: 'turn'
+  /** The request's id, 16 bytes. */
+  id: Buffer
+  person: FlowPerson & { sourceAnchor: string }
+  submittedAt: number
+  conclude(outcome: Outcome): Promise<Answer>
+  /** Flow and lease as before. Only while nothing was sent. */
+  giveBack(): Promise<void>
+}
+
+type Answered = { kind: 'refused'; answer: Answer }
+
+/** Finds the flow of a request that is settled late. */
+export interface RequestRow {
+  flow: string
+}
+
+const leaseGraceMs = 10_000
+const pollMs = 300
+
+export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answered> {
+  const submittedAt = deps.clock.monotonic()
+  const opened = await openFlow(call, deps)
+  if (opened.kind === 'refused') return opened
+  const { flow } = opened
+  const { person, state } = flow.value
+  if (state === 'submitted' || state === 'settled') return repeated(flow, call.deadline, deps)
+  if (state !== 'verified' || !person) return answered(problem('wrongState', { state }))
+  if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
+  if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
+  if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+
+  const id = newId()
+  const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }
+  const submitted = await submit(flow, request, deps)
+  // Another click on the same flow was faster: this one gets the same answer.
+  if (submitted === undefined) return takeTurn(call, deps)
+  const lease = await takeLease(person.id, flow.id, deps)
+  if (lease === undefined) {
+    await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
+    return refused({ kind: 'busy' })
+  }
+  await deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
+  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, lease, deps) }
+}
+
+const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
+const refused = (outcome: Outcome) => answered(answerOf(outcome, { state: 'verified' }))
+
+async function submit(flow: FlowRow, request: { id: string; until: number }, deps: TurnDeps): Promise<FlowRow | undefined> {
+  try {
+    return await saveFlow(flow, { state: 'submitted', request, outcome: undefined }, deps)
+  } catch (error) {
+    if (isFault(error, 'STORE_CONFLICT')) return undefined
+    throw error
+  }
+}
+
+function ending(submitted: FlowRow, lease: Lease, deps: TurnDeps): Pick<Turn, 'conclude' | 'giveBack'> {
+  return {
+    async conclude(outcome) {
+      const state = stateAfter(outcome)
+      await record(submitted, state, outcome, deps)
+      // While the outcome is unknown a write may still be under way: the lease runs out by itself.
+      if (outcome.kind !== 'unknown') await lease.release()
+      return answerOf(outcome, { state })
+    },
+    async giveBack() {
+      await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
+      await lease.release()
+    },
+  }
+}
+
+/** The person is answered even if the row cannot be written: the outcome is true, and GET falls back to "unknown". */
+async function record(flow: FlowRow, state: 'verified' | 'settled', outcome: Outcome, deps: TurnDeps): Promise<void> {
+  try {
+    await saveFlow(flow, { state, outcome }, deps)
+  } catch (error) {
+    if (!isFault(error)) throw error
+  }
+}
+
+/** A second submit on the same flow gets what the first one got, marked as such: the second password was not looked at. */
+async function repeated(flow: FlowRow, deadline: AbortSignal, deps: TurnDeps): Promise<Answered> {
+  let { value } = flow
+  while (value.state === 'submitted' && !deadline.aborted && deps.clock.now() < (value.request?.until ?? 0)) {
+    await deps.clock.sleep(pollMs, { signal: deadline }).catch(() => {})
+    value = (await deps.rows.read<Flow>(flowTable, flow.id, 'flow'))?.value ?? value
+  }
+  return answered(answerOf(value.outcome ?? { kind: 'unknown' }, { state: value.state, repeated: true }))
+}
+
+interface Lease {
+  release(): Promise<void>
+}
+
+/** One open request per person, whatever the number of flows and instances: a row until the answer and ten seconds. */
+async function takeLease(personId: string, flowId: string, { rows, clock, times }: TurnDeps): Promise<Lease | undefined> {
+  const until = clock.now() + times.answerMs + leaseGraceMs
+  try {
+    const held = await rows.read<{ until: number }>('state', 'lease', personId)
+    if (held && held.value.until > clock.now()) return undefined
+    const value = { until, flow: flowId }
+    const etag = held
+      ? await rows.replace('state', 'lease', personId, value, held.etag)
+      : await rows.insert('state', 'lease', personId, value)
+    return { release: () => rows.remove('state', 'lease', personId, etag) }
+  } catch (error) {
+    if (isFault(error, 'STORE_CONFLICT')) return undefined
+    throw error
+  }
+}

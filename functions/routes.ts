@@ -1,0 +1,45 @@
+/**
+ * The surface, one table: what can be called, how, and with which body. The entry file and the stand-in host loop over it.
+ *
+ * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
+ * Function keys protect nothing here: people call these routes from a browser.
+ */
+import { z } from 'zod'
+
+const text = (max: number) => z.string().min(1).max(max)
+const gate = text(32)
+
+export const routes = [
+  { name: 'startReset', method: 'POST', route: 'reset', auth: 'anonymous', body: z.strictObject({ username: text(1024) }) },
+  { name: 'challengeReset', method: 'POST', route: 'reset/{flow}/challenge', auth: 'anonymous', body: z.strictObject({ gate }) },
+  { name: 'verifyReset', method: 'POST', route: 'reset/{flow}/verify', auth: 'anonymous', body: z.strictObject({ gate, code: text(64) }) },
+  // An empty password is a password problem with its own answer, not a malformed body.
+  {
+    name: 'newPassword',
+    method: 'POST',
+    route: 'reset/{flow}/password',
+    auth: 'anonymous',
+    body: z.strictObject({ newPassword: z.string() }),
+  },
+  { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
+  { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
+] as const satisfies readonly Route[]
+
+export interface Route {
+  name: string
+  method: 'GET' | 'POST' | 'PUT'
+  route: string
+  auth: 'anonymous'
+  body: z.ZodType | undefined
+}
+
+export type RouteName = (typeof routes)[number]['name']
+type RouteOf<N extends RouteName> = Extract<(typeof routes)[number], { name: N }>
+/** The parsed body a handler of this route gets. */
+export type BodyOf<N extends RouteName> = RouteOf<N>['body'] extends z.ZodType<infer B> ? B : undefined
+
+/** Functions without a route: what wakes them, by host.json's and the settings' names. */
+export const triggers = {
+  deliverChallenge: { kind: 'storageQueue', queueName: 'challenges', connection: 'DataStorage' },
+  onAgentEvent: { kind: 'serviceBusQueue', queueName: 'events', connection: 'ServiceBus' },
+} as const

@@ -1,0 +1,138 @@
+/**
+ * Rows nobody can forge who can only write to the table.
+ *
+ * Each row carries an HMAC-SHA-256, under a subkey of the state key, over where it stands (table, both keys), the state
+ * key's version, a write id and its JSON text: a row that was edited, moved or made elsewhere is ROW_REJECTED. What this
+ * does not stop: putting an older row back into its own place. Whoever relies on freshness says so in the row.
+ * The write id makes every MAC unique, so that a write whose answer was lost recognizes itself when it is retried.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { Fault, isFault } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
+import type { FoundRow, StoredRow, TableAccess, TableName } from './tables.ts'
+
+export interface Row<T> {
+  value: T
+  etag: string
+  rowKey: string
+}
+
+/** `T` is plain JSON. Keys are 1 to 128 of `A-Z a-z 0-9 _ -`; other keys are INPUT_REFUSED. */
+export interface Rows {
+  read<T>(table: TableName, partition: string, row: string): Promise<Row<T> | undefined>
+  /** These three answer the new ETag; insert and replace throw STORE_CONFLICT when the row is not as expected. */
+  insert<T>(table: TableName, partition: string, row: string, value: T): Promise<string>
+  replace<T>(table: TableName, partition: string, row: string, value: T, etag: string): Promise<string>
+  put<T>(table: TableName, partition: string, row: string, value: T): Promise<string>
+  remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
+  /** Rejected rows are left out and logged. */
+  list<T>(table: TableName, partition: string): Promise<Row<T>[]>
+}
+
+export interface RowKey {
+  version: string
+  key: Buffer
+}
+
+export interface RowKeys {
+  /** Without a version: the key new rows are written under. With one: that key, if it is known and enabled. */
+  subkey(purpose: 'rows'): Promise<RowKey>
+  subkey(purpose: 'rows', version: string): Promise<RowKey | undefined>
+}
+
+export interface RowsOptions {
+  tables: TableAccess
+  keys: RowKeys
+  log: Log
+}
+
+export function openRows({ tables, keys, log }: RowsOptions): Rows {
+  const sealed = async (table: TableName, partitionKey: string, rowKey: string, value: unknown): Promise<StoredRow> => {
+    checkKeys(partitionKey, rowKey)
+    const { version, key } = await keys.subkey('rows')
+    const unsigned = { partitionKey, rowKey, v: version, d: jsonOf(value), w: randomBytes(12).toString('base64url') }
+    return { ...unsigned, m: macOf(key, table, unsigned).toString('base64url') }
+  }
+  const opened = async <T>(table: TableName, row: FoundRow): Promise<Row<T>> => {
+    const known = await keys.subkey('rows', row.v)
+    const problem = known === undefined ? 'version' : fits(known.key, table, row) ? undefined : 'mac'
+    if (problem === undefined) return { value: JSON.parse(row.d), etag: row.etag, rowKey: row.rowKey }
+    log('rowRejected', { reason: `${table}.${problem}`, keyVersion: row.v || undefined })
+    throw new Fault('ROW_REJECTED', `the ${problem} of a row in ${table} does not fit`, { permanent: true })
+  }
+  /** A conflict with the row we have just written ourselves is none: the SDK tried again after a lost answer. */
+  const unlessOurs = async (table: TableName, row: StoredRow, write: Promise<string>): Promise<string> => {
+    try {
+      return await write
+    } catch (error) {
+      if (!isFault(error, 'STORE_CONFLICT')) throw error
+      const there = await tables.get(table, row.partitionKey, row.rowKey)
+      if (there?.m === row.m) return there.etag
+      throw error
+    }
+  }
+  return {
+    async read(table, partition, rowKey) {
+      checkKeys(partition, rowKey)
+      const row = await tables.get(table, partition, rowKey)
+      return row && (await opened(table, row))
+    },
+    async insert(table, partition, rowKey, value) {
+      const row = await sealed(table, partition, rowKey, value)
+      return await unlessOurs(table, row, tables.insert(table, row))
+    },
+    async replace(table, partition, rowKey, value, etag) {
+      const row = await sealed(table, partition, rowKey, value)
+      return await unlessOurs(table, row, tables.replace(table, row, etag))
+    },
+    async put(table, partition, rowKey, value) {
+      return await tables.upsert(table, await sealed(table, partition, rowKey, value))
+    },
+    async remove(table, partition, rowKey, etag) {
+      checkKeys(partition, rowKey)
+      await tables.remove(table, partition, rowKey, etag)
+    },
+    async list<T>(table: TableName, partition: string) {
+      checkKeys(partition)
+      const found = await tables.list(table, partition)
+      const rows = await Promise.all(found.map((row) => opened<T>(table, row).catch(undefinedIfRejected)))
+      return rows.filter((row) => row !== undefined)
+    },
+  }
+}
+
+function undefinedIfRejected(error: unknown): undefined {
+  if (!isFault(error, 'ROW_REJECTED')) throw error
+}
+
+const keyForm = /^[A-Za-z0-9_-]{1,128}$/
+
+/** Table Storage forbids some characters and its filters quote others; none of ours needs either. */
+function checkKeys(...keys: string[]): void {
+  if (!keys.every((key) => keyForm.test(key)))
+    throw new Fault('INPUT_REFUSED', 'a row key has 1 to 128 of A-Za-z0-9_-', { permanent: true })
+}
+
+/** A text column holds 64 KiB of UTF-16 (Table service data model, property types). */
+const maxJsonUnits = 32_000
+
+function jsonOf(value: unknown): string {
+  const json: string | undefined = JSON.stringify(value)
+  if (json === undefined) throw new TypeError('a row holds a JSON value')
+  if (json.length > maxJsonUnits)
+    throw new Fault('INPUT_REFUSED', `a row holds ${maxJsonUnits} characters, not ${json.length}`, { permanent: true })
+  return json
+}
+
+/** A JSON array of strings has one reading, so no two different rows give the same text. */
+function macOf(key: Buffer, table: TableName, { partitionKey, rowKey, v, w, d }: Omit<StoredRow, 'm'>): Buffer {
+  return createHmac('sha256', key)
+    .update(JSON.stringify([table, partitionKey, rowKey, v, w, d]), 'utf8')
+    .digest()
+}
+
+function fits(key: Buffer, table: TableName, row: StoredRow): boolean {
+  const claimed = Buffer.from(row.m, 'base64url')
+  const expected = macOf(key, table, row)
+  return claimed.length === expected.length && timingSafeEqual(claimed, expected)
+}
