@@ -104,7 +104,7 @@ function openSocket({ host, address, port }: Endpoint, ca: string | undefined): 
   const reset = () => {
     if (raw.connecting) raw.destroy()
     else raw.resetAndDestroy()
-    secure.destroy() // ldapts learns of it by this socket's `close` and rejects what it waits for
+    secure.destroy(new Error('reset')) // by this the handshake, or ldapts, rejects what it waits for
   }
   return { secure, reset, client: new Client({ url: 'ldaps://our-own-socket', createSecureConnection }) }
 }

@@ -56,7 +56,9 @@ const attributes = [
 export async function locate(connection: Connection, baseDn: string, sourceAnchor: string): Promise<Located> {
   const anchor = parseAnchor(sourceAnchor)
   if (!anchor) return { kind: 'userNotFound' }
-  const [found, serverNow] = await Promise.all([readSub(connection, baseDn, claiming(anchor), attributes), readServerNow(connection)])
+  // One after the other: two answers at once wait for each other's acknowledgement on a server that does not set TCP_NODELAY.
+  const found = await readSub(connection, baseDn, claiming(anchor), attributes)
+  const serverNow = await readServerNow(connection)
   const claimants = found.filter((row) => anchorOf(row).equals(anchor))
   const [only] = claimants
   if (!only) return { kind: 'userNotFound' }

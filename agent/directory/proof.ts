@@ -49,7 +49,7 @@ export interface PasswordState {
 }
 
 export async function passwordState({ connection }: Pdc, user: User): Promise<PasswordState> {
-  const [row, serverNow] = await Promise.all([readBase(connection, guidDn(user.guid), ['pwdLastSet']), readServerNow(connection)])
-  const pwdLastSet = required(integerOf(row, 'pwdLastSet'), 'pwdLastSet')
+  const pwdLastSet = required(integerOf(await readBase(connection, guidDn(user.guid), ['pwdLastSet']), 'pwdLastSet'), 'pwdLastSet')
+  const serverNow = await readServerNow(connection)
   return { pwdLastSet, pwdLastSetMs: pwdLastSet > 0n ? fileTimeToMs(pwdLastSet) : undefined, serverNow }
 }

@@ -7,7 +7,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
-import { Fault, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
@@ -33,11 +32,11 @@ export async function makeFirstKeys({ tables, rows, vault, clock, log }: FirstKe
   try {
     await insertPointer(underMade, made)
   } catch (error) {
-    if (!isFault(error, 'STORE_CONFLICT')) throw error
-    await disableVersions(vault, made)
-    const winner = await readPointer(rows)
-    if (!winner) throw new Fault('KEY_UNAVAILABLE', 'the key pointer came and went', { cause: error })
-    return winner.pointer
+    // Whatever went wrong (a conflict, a lost answer, versions that the winner took for leftovers): the row decides.
+    const holds = (await readPointer(rows))?.pointer
+    if (!holds) throw error
+    if (holds.rolloverId !== made.rolloverId) await disableVersions(vault, made)
+    return holds
   }
   log('keyVersionsMade', { operation: 'first', count: 3, keyVersion: made.packageKey })
   return made

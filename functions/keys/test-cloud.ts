@@ -30,7 +30,7 @@ export async function startTestCloud({ vaultTimeoutMs = 8_000 }: { vaultTimeoutM
   const azurite = await startAzurite()
   const test = await startTestVault()
   let passedMs = 0
-  const startedAt = Date.now()
+  const startedAt = systemClock.now()
   const clock: Clock = { ...systemClock, now: () => startedAt + passedMs, monotonic: () => passedMs }
   const logged: EventName[] = []
   const log = (event: EventName) => void logged.push(event)

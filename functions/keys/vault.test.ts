@@ -17,7 +17,7 @@ const open = (timeoutMs: number) =>
     local: { ca: test.tenant.tls.ca },
   })
 beforeAll(async () => {
-  test = await startTestVault({ clock: { ...systemClock, now: () => Date.now() + passedMs } })
+  test = await startTestVault({ clock: { ...systemClock, now: () => systemClock.now() + passedMs } })
   vault = open(8_000)
 })
 afterAll(() => test.close())

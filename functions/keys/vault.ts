@@ -65,6 +65,7 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
     })
   const read = <T>(operation: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T | undefined> =>
     call((options) => operation(options).catch(undefinedIfGone))
+  const secretVersions = (name: SecretName) => call((options) => allFacts(secrets.listPropertiesOfSecretVersions(name, options)))
 
   return {
     async createPasswordKeyVersion(tags) {
@@ -87,9 +88,9 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
       const found = await read((options) => secrets.getSecret(name, { version, ...options }))
       return found && secretOf(found.value)
     },
-    secretVersions: (name) => call((options) => allFacts(secrets.listPropertiesOfSecretVersions(name, options))),
+    secretVersions,
     async newestEnabledSecretVersion(name) {
-      const enabled = (await this.secretVersions(name)).filter((each) => each.enabled)
+      const enabled = (await secretVersions(name)).filter((each) => each.enabled)
       return enabled.toSorted((a, b) => b.createdAt - a.createdAt)[0]?.version
     },
     async disableSecretVersion(name, version) {

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { TableAccess } from '../store/tables.ts'
+import type { Keyring } from './keyring.ts'
+import { readPointer, replacePointer } from './pointer.ts'
+import { codeOf, startTestCloud, type TestCloud } from './test-cloud.ts'
+import type { Vault } from './vault.ts'
+
+let cloud: TestCloud
+beforeEach(async () => {
+  cloud = await startTestCloud()
+})
+afterEach(() => cloud.close())
+
+const namesOf = (versions: { name: string }[]) => versions.map(({ name }) => name).toSorted()
+const oneOfEach = ['package-key', 'password-key', 'state-key']
+
+/** What must hold after any number of starts: the pointer names the only three enabled versions there are. */
+async function expectOnePointer() {
+  const { packageKey, passwordKey, stateKey, rolloverId } = await cloud.keyring().pointer.current()
+  expect(
+    cloud
+      .enabled()
+      .map(({ name, version }) => [name, version])
+      .toSorted(),
+  ).toEqual([
+    ['package-key', packageKey],
+    ['password-key', passwordKey],
+    ['state-key', stateKey],
+  ])
+  expect(rolloverId).toMatch(/^first-/)
+}
+
+class Crash extends Error {}
+
+const changes = ['createSecretVersion', 'createPasswordKeyVersion', 'disableSecretVersion', 'disablePasswordKeyVersion', 'insert']
+
+/** A process that dies before or after the call of this number, counting the calls that change something; then it does nothing more. */
+function dying(at: number, moment: 'before' | 'after'): { vault: Vault; tables: TableAccess; died(): boolean } {
+  let calls = 0
+  let dead = false
+  const mortal =
+    (name: string, method: (...args: unknown[]) => Promise<unknown>) =>
+    async (...args: unknown[]): Promise<unknown> => {
+      if (changes.includes(name)) calls += 1
+      const last = changes.includes(name) && calls === at
+      if (last && moment === 'before') dead = true
+      if (dead) throw new Crash()
+      const result = await method(...args)
+      if (last) dead = true
+      if (dead) throw new Crash()
+      return result
+    }
+  const all = <T extends object>(target: T): T =>
+    Object.fromEntries(Object.entries(target).map(([name, method]) => [name, mortal(name, method)])) as T
+  return { vault: all(cloud.vault), tables: all(cloud.tables), died: () => dead }
+}
+
+describe('the first start', () => {
+  it('makes one version of each key and says so; later starts make none', async () => {
+    await cloud.keyring().start()
+    await expectOnePointer()
+    expect(cloud.logged).toEqual(['keyVersionsMade'])
+    await cloud.keyring().start()
+    expect(namesOf(cloud.test.vault.control.versions())).toEqual(oneOfEach)
+  })
+
+  it('is made by whatever first needs a key', async () => {
+    await cloud.keyring().rows.put('flows', 'a', 'b', 1)
+    await expectOnePointer()
+  })
+
+  it('of several instances at once leaves one pointer and nothing else enabled', async () => {
+    const instances = Array.from({ length: 3 }, () => cloud.keyring())
+    await Promise.all(instances.map((each) => each.start()))
+    const pointers = await Promise.all(instances.map((each) => each.pointer.current()))
+    expect(new Set(pointers.map((each) => JSON.stringify(each))).size).toBe(1)
+    expect(cloud.test.vault.control.versions()).toHaveLength(9)
+    await expectOnePointer()
+    // Each can read what the others wrote.
+    await instances[0]?.rows.put('flows', 'shared', 'row', 'hello')
+    expect((await instances[2]?.rows.read('flows', 'shared', 'row'))?.value).toBe('hello')
+  })
+
+  it.each([1, 2, 3, 4].flatMap((at) => (['before', 'after'] as const).map((moment) => [moment, at] as const)))(
+    'that dies %s change %i is made good by the next',
+    async (moment, at) => {
+      await expect(cloud.keyring(dying(at, moment)).start()).rejects.toThrow(Crash)
+      await cloud.keyring().start()
+      await expectOnePointer()
+    },
+  )
+
+  /** Another instance wins while this one has made its last version and not yet inserted its pointer. */
+  function losing(vault: Vault, win: (winner: Keyring) => Promise<unknown>): Vault {
+    return {
+      ...vault,
+      async createSecretVersion(name, tags) {
+        const made = await vault.createSecretVersion(name, tags)
+        if (name === 'package-key') await win(cloud.keyring())
+        return made
+      },
+    }
+  }
+  const wins = {
+    'has only inserted': { win: ({ pointer }: Keyring) => pointer.current(), changes: 7 },
+    'has already cleared up': { win: ({ start }: Keyring) => start(), changes: 6 },
+  }
+
+  it.each(Object.entries(wins))('that loses to one that %s disables what it made and follows the winner', async (_name, { win }) => {
+    const loser = cloud.keyring({ vault: losing(cloud.vault, win) })
+    const { packageKey } = await loser.pointer.current()
+    expect(await cloud.vault.secret('package-key', packageKey)).toHaveLength(32)
+    expect(cloud.test.vault.control.versions()).toHaveLength(6)
+    await expectOnePointer()
+  })
+
+  it.each(Object.entries(wins).flatMap(([name, each]) => [4, 5, 6, 7, 8].map((at) => ({ name, at, ...each }))))(
+    'that loses to one that $name, and dies before its change $at, is made good by the next',
+    async ({ win, at, changes }) => {
+      const { vault, tables, died } = dying(at, 'before')
+      const outcome = await codeOf(cloud.keyring({ vault: losing(vault, win), tables }).start())
+      expect([died(), outcome === 'no fault']).toEqual([at <= changes, at > changes])
+      await cloud.keyring().start()
+      await expectOnePointer()
+    },
+  )
+
+  it('leaves alone what a later rollover made', async () => {
+    const { start, pointer } = cloud.keyring()
+    await start()
+    const first = await pointer.current()
+    const { rows } = cloud.keyring()
+    const packageKey = await cloud.vault.createSecretVersion('package-key', { rollover: 'second' })
+    const etag = (await readPointer(rows))?.etag ?? ''
+    await replacePointer(rows, { ...first, packageKey, rolloverId: 'second' }, etag)
+    await cloud.keyring().start()
+    expect(namesOf(cloud.enabled())).toEqual(['package-key', ...oneOfEach])
+  })
+
+  it('with the vault down fails, and succeeds when it is back', async () => {
+    cloud.test.vault.control.faults([{ kind: 'unavailable', count: 100 }])
+    const keyring = cloud.keyring()
+    expect(await codeOf(keyring.start())).toBe('KEY_UNAVAILABLE')
+    cloud.test.vault.control.faults([])
+    expect(await codeOf(keyring.start())).toBe('no fault')
+    await expectOnePointer()
+  })
+})

@@ -1,0 +1,91 @@
+/**
+ * Active Directory on one machine: LDAPS with its password semantics, for any laptop. The agent talks to it as to the real one.
+ *
+ * What it refuses, it refuses with Active Directory's codes, measured against Samba 4.24; the contract suite runs against
+ * both. Everything lives in memory; passwords only as salted digests. Nothing is logged.
+ */
+import { once } from 'node:events'
+import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import tls from 'node:tls'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import type { StandIn } from '../stand-in.ts'
+import { buildDomain } from './build.ts'
+import { type DirectoryControl, directoryControl } from './control.ts'
+import type { Domain } from './domain.ts'
+import { Faults } from './faults.ts'
+import { type SampleForest, sampleForest } from './seed.ts'
+import { serve } from './session.ts'
+
+export interface DirectoryOptions {
+  /** PEM. */
+  tls: { cert: string; key: string }
+  /** LDAPS; 0 (any free one) if absent. */
+  port?: number
+  /** A second, unencrypted port, where passwords are refused; none if absent. */
+  clearPort?: number
+  hostName?: string
+  baseDn?: string
+  netbiosName?: string
+  /** Who is in it; a new sample with the names above if absent. */
+  forest?: SampleForest
+  clock?: Clock
+}
+
+export type DirectoryAddresses = { ldaps: string; ldap?: string }
+
+export interface Directory extends StandIn<Record<string, string>, DirectoryControl> {
+  addresses: DirectoryAddresses & Record<string, string>
+  /** Names, identifiers and first passwords of everybody inside. */
+  forest: SampleForest
+}
+
+const host = '127.0.0.1'
+
+export async function startDirectory(options: DirectoryOptions): Promise<Directory> {
+  const { hostName, baseDn, netbiosName } = options
+  const named = { ...(hostName ? { hostName } : {}), ...(baseDn ? { baseDn } : {}), ...(netbiosName ? { netbiosName } : {}) }
+  const forest = options.forest ?? sampleForest(named)
+  const domain = buildDomain(forest, options.clock ?? systemClock)
+  const faults = new Faults()
+  const sockets = new Set<Socket>()
+
+  const secure = tls.createServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2' })
+  const ldaps = await listen(secure, 'secureConnection', options.port ?? 0, { domain, faults, sockets })
+  const clear = options.clearPort === undefined ? undefined : net.createServer()
+  const ldap = clear && (await listen(clear, 'connection', options.clearPort ?? 0, { domain, faults, sockets }))
+
+  const drop = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    addresses: { ldaps: `ldaps://${host}:${ldaps}`, ...(ldap === undefined ? {} : { ldap: `ldap://${host}:${ldap}` }) },
+    control: directoryControl(domain, faults, { size: () => sockets.size, drop }),
+    forest,
+    async close() {
+      faults.clear()
+      const closed = [secure, clear].map((server) => server && once(server, 'close'))
+      secure.close()
+      clear?.close()
+      drop()
+      await Promise.all(closed)
+    },
+  }
+}
+
+interface Surroundings {
+  domain: Domain
+  faults: Faults
+  sockets: Set<Socket>
+}
+
+async function listen(server: Server, event: 'secureConnection' | 'connection', port: number, { domain, faults, sockets }: Surroundings) {
+  // Also what has not finished its handshake is ended on close. A failed handshake is the client's affair.
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
+  })
+  server.on(event, (socket: Socket) => serve(domain, faults, socket, event === 'secureConnection'))
+  server.listen(port, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,46 @@
+/**
+ * What tests can break: a list of faults, each good for a number of operations, taken in the order they were set.
+ *
+ * `hang` holds the operation and all behind it on that connection until the faults are cleared, and then carries it out, as
+ * a stalled server does with what its buffers hold, whether or not the client is still there.
+ */
+import type { Request } from './codec.ts'
+
+export type FaultKind = 'hang' | 'dropAfterWrite' | 'dropBeforeWrite' | 'busy' | 'unavailable'
+
+export interface DirectoryFault {
+  kind: FaultKind
+  /** Only these operations meet the fault; every one if not given. */
+  operation?: Request['kind']
+  /** How many operations meet it; 1 if not given. */
+  count?: number
+}
+
+export class Faults {
+  #planned: { kind: FaultKind; operation: Request['kind'] | undefined; left: number }[] = []
+  #cleared = Promise.withResolvers<void>()
+
+  plan({ kind, operation, count = 1 }: DirectoryFault): void {
+    this.#planned.push({ kind, operation, left: count })
+  }
+
+  /** The fault this operation meets, if any. */
+  take(operation: Request['kind']): FaultKind | undefined {
+    if (operation === 'unbind' || operation === 'abandon') return undefined
+    const fault = this.#planned.find((planned) => planned.left > 0 && (planned.operation === undefined || planned.operation === operation))
+    if (fault === undefined) return undefined
+    fault.left -= 1
+    return fault.kind
+  }
+
+  /** Resolves when the faults are cleared. */
+  released(): Promise<void> {
+    return this.#cleared.promise
+  }
+
+  clear(): void {
+    this.#planned = []
+    this.#cleared.resolve()
+    this.#cleared = Promise.withResolvers<void>()
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Stand-in for Microsoft Entra ID: one tenant that gives app-only tokens, over https as the real authority does, and the
+ * managed-identity endpoint of the functions app on plain http.
+ *
+ * Owns the tenant's state (who exists, signing keys); nothing is kept on disk. Clients need `disableInstanceDiscovery`
+ * and the local CA. Everything under another tenant's name is refused as an unknown tenant.
+ */
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { type Disturbance, type Disturbances, makeDisturbances } from '../faults.ts'
+import type { Json, StandIn, TlsFiles } from '../stand-in.ts'
+import { listen, type WebAnswer, type WebHandler, type WebRequest } from '../web.ts'
+import { answerIdentityRequest, identityPath } from './managed-identity.ts'
+import type { Application, Principals } from './principals.ts'
+import { refuseToken, tokenRefusalAnswer } from './refusals.ts'
+import { issuerOf, makeSigner, type Signer } from './signing.ts'
+import { type Directory, decideTokenRequest } from './token-endpoint.ts'
+
+export interface EntraOptions {
+  tls: TlsFiles
+  tenantId: string
+  ports?: { https?: number; identity?: number }
+  principals: Principals
+  /** How long a token is good; Entra's is 60 to 90 minutes for applications. */
+  tokenLifetimeS?: number
+  clock?: Clock
+}
+
+export type EntraAddresses = {
+  /** For `authorityHost` (AZURE_AUTHORITY_HOST). */
+  authorityHost: string
+  /** `authorityHost` and the tenant: what a resource names in its challenge. */
+  tenant: string
+  issuer: string
+  jwksUrl: string
+  /** For IDENTITY_ENDPOINT. */
+  identityEndpoint: string
+}
+
+export type EntraFault = 'unavailable' | 'hang'
+
+export type EntraControl = {
+  addAgent(agent: Application): undefined
+  /** After this its secret is good for nothing; tokens it already has stay good until they expire, as in the real tenant. */
+  removeAgent(clientId: string): undefined
+  rotateSigningKey(): Promise<undefined>
+  /** For the next token requests at either endpoint. */
+  faults(list: Disturbance<EntraFault>[]): undefined
+  stats(): { tokens: number; refusals: number }
+}
+
+interface Tenant extends Directory {
+  agents: Map<string, Application>
+  signer: Signer
+  clock: Clock
+  stats: { tokens: number; refusals: number }
+  disturbances: Disturbances<EntraFault>
+}
+
+const unavailable: WebAnswer = { status: 503, headers: { 'content-type': 'text/plain' }, body: 'Service unavailable' }
+
+async function answerTokenRequest(tenant: Tenant, request: WebRequest): Promise<WebAnswer> {
+  const decision = decideTokenRequest(tenant, new URLSearchParams(request.body))
+  if (decision.kind === 'refused') return tokenRefusalAnswer(decision, tenant.clock)
+  const issued = await tenant.signer.issue({ ...decision.application, identity: 'agent' }, decision.audience, decision.resource)
+  const expires = issued.lifetimeS - 1 // the real endpoint answers 3599 for an hour
+  return {
+    status: 200,
+    headers: { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' },
+    body: { token_type: 'Bearer', expires_in: expires, ext_expires_in: expires, access_token: issued.token },
+  }
+}
+
+/** OpenID Connect Discovery 1.0 §4.2; `issuer` is the v2 endpoint's own, not that of the tokens (see signing.ts). */
+function discovery(tenantUrl: string): Json {
+  return {
+    issuer: `${tenantUrl}/v2.0`,
+    authorization_endpoint: `${tenantUrl}/oauth2/v2.0/authorize`,
+    token_endpoint: `${tenantUrl}/oauth2/v2.0/token`,
+    jwks_uri: `${tenantUrl}/discovery/v2.0/keys`,
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
+    response_types_supported: ['code', 'id_token', 'code id_token', 'id_token token'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['RS256'],
+  }
+}
+
+/** Both endpoints give tokens under the same weather, and count what they gave. */
+async function giveToken(tenant: Tenant, decide: () => Promise<WebAnswer>): Promise<WebAnswer | 'hang'> {
+  const fault = tenant.disturbances.take()
+  if (fault) return fault === 'hang' ? 'hang' : unavailable
+  const answer = await decide()
+  if (answer.status === 200) tenant.stats.tokens += 1
+  else tenant.stats.refusals += 1
+  return answer
+}
+
+async function answerAuthority(tenant: Tenant, request: WebRequest): Promise<WebAnswer | 'hang'> {
+  const [, tenantId = '', ...rest] = request.url.pathname.split('/')
+  if (tenantId !== tenant.tenantId) {
+    return tokenRefusalAnswer(refuseToken('tenantNotFound', `Tenant '${tenantId}' not found.`), tenant.clock)
+  }
+  switch (`${request.method} ${rest.join('/')}`) {
+    case 'GET v2.0/.well-known/openid-configuration':
+      return { status: 200, body: discovery(`${request.url.origin}/${tenantId}`) }
+    case 'GET discovery/v2.0/keys':
+      return { status: 200, body: tenant.signer.jwks() as unknown as Json } // JWK members are JSON by definition (RFC 7517)
+    case 'POST oauth2/v2.0/token':
+      return giveToken(tenant, () => answerTokenRequest(tenant, request))
+    default:
+      return { status: 404 }
+  }
+}
+
+async function listenOnBoth({ tls, ports = {}, principals }: EntraOptions, tenant: Tenant) {
+  const authority = await listen((request) => answerAuthority(tenant, request), { port: ports.https, tls })
+  const answerIdentity: WebHandler = (request) =>
+    giveToken(tenant, () => answerIdentityRequest(principals.functions, tenant.signer, request))
+  const identity = await listen(answerIdentity, { port: ports.identity }).catch(async (cause) => {
+    await authority.close()
+    throw cause
+  })
+  return { authority, identity }
+}
+
+function makeControl({ agents, signer, disturbances, stats }: Tenant): EntraControl {
+  return {
+    addAgent(agent) {
+      agents.set(agent.clientId, agent)
+    },
+    removeAgent(clientId) {
+      agents.delete(clientId)
+    },
+    async rotateSigningKey() {
+      await signer.rotate()
+      return undefined
+    },
+    faults(list) {
+      disturbances.set(list)
+    },
+    stats: () => ({ ...stats }),
+  }
+}
+
+export async function startEntra(options: EntraOptions): Promise<StandIn<EntraAddresses, EntraControl>> {
+  const { tenantId, principals, tokenLifetimeS = 3600, clock = systemClock } = options
+  const agents = new Map(principals.agents.map((agent) => [agent.clientId, agent]))
+  const tenant: Tenant = {
+    tenantId,
+    agents,
+    applicationWith: (clientId) => agents.get(clientId),
+    signer: await makeSigner(tenantId, tokenLifetimeS, clock),
+    clock,
+    stats: { tokens: 0, refusals: 0 },
+    disturbances: makeDisturbances<EntraFault>(),
+  }
+  const { authority, identity } = await listenOnBoth(options, tenant)
+  const authorityHost = `https://127.0.0.1:${authority.port}`
+  return {
+    addresses: {
+      authorityHost,
+      tenant: `${authorityHost}/${tenantId}`,
+      issuer: issuerOf(tenantId),
+      jwksUrl: `${authorityHost}/${tenantId}/discovery/v2.0/keys`,
+      identityEndpoint: `http://127.0.0.1:${identity.port}${identityPath}`,
+    },
+    control: makeControl(tenant),
+    close: async () => {
+      await Promise.all([authority.close(), identity.close()])
+    },
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Who exists in the local tenant: the functions' managed identity and the agents' applications.
+ *
+ * Application roles come from `infra/topology.ts`, so that a Graph permission that stands nowhere in the design is in no
+ * token either. Agents come and go while the tenant runs (enrol, revoke); the functions' identity does not.
+ */
+import { type IdentityName, identities } from '../../infra/topology.ts'
+
+export type ManagedIdentity = { clientId: string; objectId: string; identityHeader: string }
+export type Application = { clientId: string; objectId: string; secret: string }
+export type Principals = { functions: ManagedIdentity; agents: Application[] }
+
+/** What a token says about its bearer. */
+export interface Subject {
+  clientId: string
+  objectId: string
+  identity: IdentityName
+}
+
+/** Application permissions granted to an identity at a resource; only Graph's are modelled as roles, the rest is RBAC at the resource. */
+export function rolesAt(resource: string, identity: IdentityName): readonly string[] {
+  return resource === 'https://graph.microsoft.com' ? identities[identity].graph : []
+}

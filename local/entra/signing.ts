@@ -1,0 +1,79 @@
+/**
+ * The keys the local tenant signs with, and the tokens it makes of them.
+ *
+ * Access tokens are version 1.0 (`iss` https://sts.windows.net/{tenant}/, `appid`), because that is what Key Vault,
+ * Graph and Service Bus get from the real tenant whatever endpoint was asked: the resource's manifest decides, not the
+ * client (learn.microsoft.com/entra/identity-platform/access-tokens). Old keys stay published after a rotation.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
+import type { Clock } from '../../shared/clock.ts'
+import { rolesAt, type Subject } from './principals.ts'
+
+export interface IssuedToken {
+  token: string
+  /** Seconds since the epoch. */
+  expiresOnS: number
+  lifetimeS: number
+}
+
+export interface Signer {
+  jwks(): JSONWebKeySet
+  rotate(): Promise<void>
+  /** `audience` is written as the client spelt it; `resource` is what it means. */
+  issue(subject: Subject, audience: string, resource: string): Promise<IssuedToken>
+}
+
+interface SigningKey {
+  privateKey: CryptoKey
+  published: JWK & { kid: string }
+}
+
+/** Entra sets `nbf` five minutes back, for receivers whose clock is late. */
+const backdateS = 300
+
+async function makeSigningKey(): Promise<SigningKey> {
+  const pair = await generateKeyPair('RS256', { modulusLength: 2048 })
+  const jwk = await exportJWK(pair.publicKey)
+  return { privateKey: pair.privateKey, published: { ...jwk, kid: randomBytes(20).toString('base64url'), use: 'sig' } }
+}
+
+export function issuerOf(tenantId: string): string {
+  return `https://sts.windows.net/${tenantId}/`
+}
+
+export async function makeSigner(tenantId: string, lifetimeS: number, clock: Clock): Promise<Signer> {
+  let current = await makeSigningKey()
+  const published = [current.published]
+  return {
+    jwks: () => ({ keys: published }),
+    async rotate() {
+      current = await makeSigningKey()
+      published.push(current.published)
+    },
+    async issue(subject, audience, resource) {
+      const nowS = Math.floor(clock.now() / 1000)
+      const roles = rolesAt(resource, subject.identity)
+      const claims = {
+        appid: subject.clientId,
+        appidacr: subject.identity === 'functions' ? '2' : '1', // 1 = secret, 2 = certificate (managed identities)
+        idtyp: 'app',
+        oid: subject.objectId,
+        sub: subject.objectId,
+        tid: tenantId,
+        uti: randomUUID(),
+        ver: '1.0',
+        ...(roles.length > 0 ? { roles } : {}),
+      }
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: current.published.kid })
+        .setIssuer(issuerOf(tenantId))
+        .setAudience(audience)
+        .setIssuedAt(nowS)
+        .setNotBefore(nowS - backdateS)
+        .setExpirationTime(nowS + lifetimeS)
+        .sign(current.privateKey)
+      return { token, expiresOnS: nowS + lifetimeS, lifetimeS }
+    },
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Stand-in for Microsoft Graph v1.0: users, domains and the organization, for application tokens.
+ *
+ * Owns the front: tokens (401), disturbances, and the memory of every path asked for, so that a test can prove that
+ * nobody was looked up before a gate was passed. What happens behind it is in operations.ts.
+ */
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { bearerToken, type Claims, makeTokenVerifier, type TokenVerifier, type Trust } from '../entra/verify.ts'
+import { type Disturbance, makeDisturbances } from '../faults.ts'
+import type { StandIn, TlsFiles } from '../stand-in.ts'
+import { listen, type WebAnswer, type WebRequest } from '../web.ts'
+import { answer, decoded, type Graph, type Result } from './operations.ts'
+import { type Refusal, refusalAnswer, throttled, unauthorized, unavailable } from './refusals.ts'
+import { type GraphUser, makeUsers, type NewUser } from './users.ts'
+
+export interface GraphOptions {
+  tls: TlsFiles
+  port?: number
+  entra: Trust
+  users?: NewUser[]
+  /** Verified domains; the first one is the default. */
+  domains?: string[]
+  organization?: { id: string; displayName: string }
+  clock?: Clock
+}
+
+export type GraphAddresses = { url: string }
+export type GraphFault = 'throttle' | 'unavailable' | 'hang'
+
+export type GraphControl = {
+  addUser(user: NewUser): GraphUser
+  removeUser(idOrPrincipalName: string): undefined
+  /** Everything asked so far, refused or not, as `GET /v1.0/users/anna@contoso.com?$select=id`, decoded. */
+  requests(): string[]
+  clearRequests(): undefined
+  /** For the next requests with a good token. */
+  faults(list: Disturbance<GraphFault>[]): undefined
+}
+
+interface Front {
+  graph: Graph
+  verify: TokenVerifier
+  requests: string[]
+  clock: Clock
+  takeFault(): GraphFault | undefined
+}
+
+const faultRefusals = { throttle: throttled(), unavailable: unavailable() }
+
+async function authenticate(verify: TokenVerifier, request: WebRequest): Promise<{ kind: 'caller'; claims: Claims } | Refusal> {
+  const token = bearerToken(request.headers.authorization)
+  if (!token) return unauthorized('missing')
+  const verdict = await verify(token, 'https://graph.microsoft.com')
+  return verdict.kind === 'refused' ? unauthorized(verdict.reason) : { kind: 'caller', claims: verdict.claims }
+}
+
+async function decide(front: Front, request: WebRequest): Promise<Result | 'hang'> {
+  const { method, url } = request
+  front.requests.push(`${method} ${decoded(url.pathname + url.search) ?? url.pathname}`)
+  const caller = await authenticate(front.verify, request)
+  if (caller.kind === 'refused') return caller
+  const fault = front.takeFault()
+  if (fault) return fault === 'hang' ? 'hang' : faultRefusals[fault]
+  return answer(front.graph, caller.claims, request)
+}
+
+async function handle(front: Front, request: WebRequest): Promise<WebAnswer | 'hang'> {
+  const result = await decide(front, request)
+  if (result === 'hang') return result
+  if (result.kind === 'done') return { status: result.status, body: result.body }
+  const clientRequestId = request.headers['client-request-id']
+  return refusalAnswer(result, typeof clientRequestId === 'string' ? clientRequestId : undefined, front.clock.now())
+}
+
+export async function startGraph(options: GraphOptions): Promise<StandIn<GraphAddresses, GraphControl>> {
+  const { tls, port, entra, clock = systemClock } = options
+  const { domains = ['contoso.com'], organization = { id: '00000000-0000-4000-8000-000000000000', displayName: 'Contoso' } } = options
+  const graph: Graph = { users: makeUsers(), domains, organization }
+  for (const user of options.users ?? []) graph.users.add(user)
+  const disturbances = makeDisturbances<GraphFault>()
+  const front: Front = { graph, verify: makeTokenVerifier({ ...entra, clock }), requests: [], clock, takeFault: disturbances.take }
+  const listener = await listen((request) => handle(front, request), { port, tls })
+  return {
+    addresses: { url: `https://127.0.0.1:${listener.port}` },
+    control: {
+      addUser: (user) => graph.users.add(user),
+      removeUser(key) {
+        graph.users.remove(key)
+      },
+      requests: () => [...front.requests],
+      clearRequests() {
+        front.requests.length = 0
+      },
+      faults(list) {
+        disturbances.set(list)
+      },
+    },
+    close: () => listener.close(),
+  }
+}
