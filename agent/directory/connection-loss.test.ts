@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { FaultCode } from '../../shared/fault.ts'
 import { isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
+import { endpointOf, openConnection } from './connection.ts'
 import { type Directory, type DirectorySettings, openDirectory, type User } from './directory.ts'
 
 const host = 'dc1.corp.example.test'
@@ -34,21 +35,12 @@ function clockByHand() {
   return { clock, expire: () => pending.forEach((resolve) => void resolve()) }
 }
 
-interface Reading {
-  readStart(): void
-  readStop(): void
-}
-/** `pause()` takes one more chunk before it holds. What must stay in the kernel needs the handle itself. */
-const handleOf = (socket: Socket): Reading => Reflect.get(socket, '_handle') as Reading
-
 /** A link between agent and server that can be stalled, and that sees how the agent ends its side. */
 async function startLink(port: number) {
-  const clients: Socket[] = []
   const ends: Socket[] = []
   const ended = Promise.withResolvers<string>()
   const forwarder = net.createServer((client) => {
     const upstream = net.connect(port, '127.0.0.1')
-    clients.push(client)
     ends.push(client, upstream)
     client.on('data', (chunk) => upstream.write(chunk)).on('end', () => upstream.end())
     upstream.on('data', (chunk) => client.write(chunk)).on('end', () => client.end())
@@ -60,8 +52,8 @@ async function startLink(port: number) {
   return {
     address: `127.0.0.1:${(forwarder.address() as AddressInfo).port}`,
     ended: ended.promise,
-    stall: () => clients.forEach((client) => void handleOf(client).readStop()),
-    resume: () => clients.forEach((client) => void handleOf(client).readStart()),
+    stall: () => ends.forEach((end) => void end.pause()),
+    resume: () => ends.forEach((end) => void end.resume()),
     async close() {
       for (const end of ends) end.destroy()
       forwarder.close()
@@ -105,10 +97,10 @@ function open(changes: Partial<DirectorySettings> = {}): Directory {
   return directory
 }
 
-async function openLinked() {
+async function openLinked(changes: Partial<DirectorySettings> = {}) {
   const link = await startLink(Number(new URL(server.addresses.ldaps).port))
   opened.push(link)
-  return { link, directory: open({ addresses: { [host]: link.address } }) }
+  return { link, directory: open({ addresses: { [host]: link.address }, ...changes }) }
 }
 
 async function alice(directory: Directory): Promise<User> {
@@ -141,10 +133,13 @@ describe('a write without an answer is in doubt', () => {
     expect(await directory.isProtected(user)).toBe(false)
   })
 
-  test('time-out on a stalled link: what had not arrived never does', async () => {
-    const { link, directory } = await openLinked()
-    const user = await alice(directory)
+  test('time-out on a stalled link: what had not been sent never is', async () => {
+    // What the other side's buffers hold can still be carried out. A search as long as several buffers goes before the write.
+    const { link, directory } = await openLinked({ baseDn: `OU=${'x'.repeat(8_000_000)}` })
+    const user = await alice(open())
+    expect(await directory.facts()).toMatchObject({ reachable: true })
     link.stall()
+    directory.locate(server.control.user('bob.brown').immutableId).catch(() => undefined)
     const { result } = await begin(directory, user)
     hand.expire()
     await expect(result).rejects.toEqual(faultOf('DIRECTORY_WRITE_IN_DOUBT'))
@@ -228,6 +223,37 @@ describe('the warm connection', () => {
     await new Promise(setImmediate)
     hand.expire()
     await ended
+  })
+
+  test('is never opened again by ldapts, which would not bind it', async () => {
+    const { dn, password } = server.forest.serviceAccount
+    const endpoint = endpointOf(`ldaps://${host}`, { [host]: placeOf(server.addresses.ldaps) })
+    const options = { clock: hand.clock, ca: authority.ca, openMs: 8000, ldapMs: 8000 }
+    const connection = await openConnection(endpoint, { dn, password: Secret.fromText(password) }, options)
+    const afterReset = connection.read(async (client) => {
+      connection.reset()
+      while (client.isConnected) await new Promise(setImmediate)
+      return client.search('', { scope: 'base' })
+    })
+    await expect(afterReset).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
+    expect(connection.isOpen()).toBe(false)
+    await expect(connection.write(() => Promise.resolve({ kind: 'done' }))).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
+  })
+
+  test('comes before the question whether a write may begin', async () => {
+    const directory = open()
+    const user = await alice(open())
+    server.control.fault({ kind: 'unavailable', operation: 'bind' })
+    let asked = 0
+    const mayBegin = () => {
+      asked += 1
+      return true
+    }
+    const first = directory.setPassword(user, Secret.fromText(fine), nothing, mayBegin)
+    await expect(first).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
+    expect(asked).toBe(0)
+    expect(await directory.setPassword(user, Secret.fromText(fine), nothing, mayBegin)).toEqual({ kind: 'done' })
+    expect(asked).toBe(1)
   })
 
   test('is not opened again after close', async () => {

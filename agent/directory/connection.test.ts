@@ -17,6 +17,10 @@ test.each([
   expect(endpointOf(server, addresses)).toEqual(endpoint)
 })
 
+test('an address that is none is refused, not looked up elsewhere', () => {
+  expect(() => endpointOf('ldaps://dc1', { dc1: '127.0.0.1:port' })).toThrow(expect.toSatisfy((error) => isFault(error)))
+})
+
 test.each(['ldap://dc1.corp.example.test', 'ldap://dc1.corp.example.test:636', 'dc1.corp.example.test', 'https://dc1', 'ldaps://', ''])(
   'refused: %j',
   (server) => {

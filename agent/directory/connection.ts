@@ -55,14 +55,18 @@ const passing = [51, 52]
 
 /** `server`: `ldaps://host[:port]`. `addresses`: host -> "ip", "ip:port" or "[ip6]:port", where DNS does not know the host. */
 export function endpointOf(server: string, addresses: Readonly<Record<string, string>>): Endpoint {
-  const named = URL.canParse(server) ? new URL(server) : undefined
-  if (named?.protocol !== 'ldaps:' || named.hostname === '') {
+  const named = parseServer(server)
+  const address = Object.entries(addresses).find(([name]) => name.toLowerCase() === named.host)?.[1]
+  const place = address === undefined ? named : parseServer(`ldaps://${address}`)
+  return { host: named.host, address: place.host, port: Number(place.port || named.port || ldapsPort) }
+}
+
+function parseServer(server: string): { host: string; port: string } {
+  const url = URL.canParse(server) ? new URL(server) : undefined
+  if (url?.protocol !== 'ldaps:' || url.hostname === '') {
     throw new Fault('DIRECTORY_CONFIGURATION', 'a directory server must be given as ldaps://host[:port]', { permanent: true })
   }
-  const host = bare(named.hostname).toLowerCase()
-  const address = Object.entries(addresses).find(([name]) => name.toLowerCase() === host)?.[1]
-  const place = address !== undefined && URL.canParse(`ldaps://${address}`) ? new URL(`ldaps://${address}`) : named
-  return { host, address: bare(place.hostname), port: Number(place.port || named.port || ldapsPort) }
+  return { host: url.hostname.replace(/^\[|\]$/g, '').toLowerCase(), port: url.port }
 }
 
 /** Connects and binds. Throws DIRECTORY_UNAVAILABLE, or DIRECTORY_CONFIGURATION when the credentials are refused. */
@@ -86,6 +90,8 @@ export async function tryBind(endpoint: Endpoint, credentials: Credentials, opti
 
 interface Socket {
   secure: tls.TLSSocket
+  /** The handshake is done. */
+  secured: Promise<unknown>
   client: Client
   reset(): void
 }
@@ -95,6 +101,8 @@ function openSocket({ host, address, port }: Endpoint, ca: string | undefined): 
   const raw = net.connect({ host: address, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 })
   const secure = tls.connect({ socket: raw, host, servername: net.isIP(host) ? '' : host, minVersion: 'TLSv1.2', ...(ca && { ca }) })
   for (const each of [raw, secure]) each.on('error', () => undefined) // reported by whoever waits; never an unhandled event
+  const gone = new AbortController()
+  const secured = once(secure, 'secureConnect', { signal: gone.signal })
   let given = false
   const createSecureConnection = () => {
     if (given) throw new Fault('DIRECTORY_UNAVAILABLE', 'the connection is gone')
@@ -104,15 +112,16 @@ function openSocket({ host, address, port }: Endpoint, ca: string | undefined): 
   const reset = () => {
     if (raw.connecting) raw.destroy()
     else raw.resetAndDestroy()
-    secure.destroy(new Error('reset')) // by this the handshake, or ldapts, rejects what it waits for
+    secure.destroy() // by this ldapts rejects what it waits for
+    gone.abort()
   }
-  return { secure, reset, client: new Client({ url: 'ldaps://our-own-socket', createSecureConnection }) }
+  return { secure, secured, reset, client: new Client({ url: 'ldaps://our-own-socket', createSecureConnection }) }
 }
 
-async function bind({ secure, client, reset }: Socket, { dn, password }: Credentials, { clock, openMs }: ConnectionOptions) {
+async function bind({ secured, client, reset }: Socket, { dn, password }: Credentials, { clock, openMs }: ConnectionOptions) {
   try {
     await within(clock, openMs, reset, async () => {
-      await once(secure, 'secureConnect')
+      await secured
       const text = password.use((value) => value.toString('utf8')) // ldapts takes a string, which cannot be zeroed
       await client.bind(dn, text)
     })
@@ -178,4 +187,3 @@ async function within<T>(clock: Clock, ms: number, reset: () => void, work: () =
 
 const unavailable = (cause: unknown) =>
   isFault(cause) ? cause : new Fault('DIRECTORY_UNAVAILABLE', `the directory could not be reached (${faultWord(cause)})`)
-const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '')

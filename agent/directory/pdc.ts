@@ -1,6 +1,6 @@
 /**
  * Finds the domain's PDC emulator from any configured server and connects to it: it sees every password first, and the
- * others ask it before they call a password wrong ([MS-ADTS] 3.1.1.5.1, FSMO roles: 3.1.1.1.11).
+ * others ask it before they call a password wrong ([MS-ADTS] 3.1.1.1.11, FSMO roles).
  *
  * rootDSE -> defaultNamingContext -> fSMORoleOwner -> strip "CN=NTDS Settings," -> dNSHostName. Looked up again with every
  * new connection. A server without the policy-hints control is refused: without it a reset silently bypasses history.
@@ -27,7 +27,7 @@ export interface PdcOptions extends Omit<ConnectionOptions, 'openMs'> {
   domain: string
 }
 
-/** LDAP_SERVER_POLICY_HINTS_OID and its deprecated twin ([MS-ADTS] 3.1.1.3.4.1.27), the better one first. */
+/** LDAP_SERVER_POLICY_HINTS_OID and its deprecated twin ([MS-ADTS] 3.1.1.3.4.1.27), preferred first. */
 const hintsOids = ['1.2.840.113556.1.4.2239', '1.2.840.113556.1.4.2066']
 const rootAttributes = ['defaultNamingContext', 'dnsHostName', 'supportedControl']
 

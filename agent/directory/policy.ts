@@ -18,7 +18,8 @@ export interface Policy extends PolicyFacts {
 }
 
 const keptMs = 60_000
-const maxMinAgeMinutes = 2_000_000
+/** What the wire carries (shared/payload.ts). */
+const most = { minLength: 255, historyLength: 1024, minAgeMinutes: 2_000_000 } as const
 
 const domainNames = {
   minLength: 'minPwdLength',
@@ -71,17 +72,16 @@ function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
   if (minLength === undefined || historyLength === undefined || complexity === undefined) return undefined
   const minAgeMs = intervalMs(integerOf(row, names.minAge))
   return {
-    minLength: Number(minLength),
-    historyLength: Number(historyLength),
+    minLength: Math.min(Number(minLength), most.minLength),
+    historyLength: Math.min(Number(historyLength), most.historyLength),
     complexity: isComplex(complexity),
-    minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), maxMinAgeMinutes),
+    minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), most.minAgeMinutes),
     minAgeMs,
   }
 }
 
-/** pwdProperties has DOMAIN_PASSWORD_COMPLEX as its lowest bit ([MS-SAMR] 2.2.3.5); a fine-grained policy says TRUE. */
+/** pwdProperties has DOMAIN_PASSWORD_COMPLEX as its lowest bit ([MS-SAMR], pwdProperties); a fine-grained policy says TRUE. */
 const isComplex = (value: string) => value === 'TRUE' || (Number(value) & 1) === 1
 
-/** Intervals are negative counts of 100 ns; the most negative one means never, which here is 0 as well. */
-const never = -(2n ** 63n)
-const intervalMs = (interval = 0n) => (interval === never || interval > 0n ? 0 : Number(-interval / 10_000n))
+/** Intervals are negative counts of 100 ns. */
+const intervalMs = (interval = 0n) => (interval > 0n ? 0 : Number(-interval / 10_000n))

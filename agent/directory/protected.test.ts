@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Sample, startSample } from './directory.fixture.ts'
 import { isProtectedSid, protectedRids } from './protected.ts'
 
 function sid(...numbers: number[]): Buffer {
@@ -38,5 +39,32 @@ describe('not protected', () => {
     ['nothing', Buffer.alloc(0)],
   ])('%s', (_, bytes) => {
     expect(isProtectedSid(bytes)).toBe(false)
+  })
+})
+
+describe('in the directory', () => {
+  let sample: Sample
+  beforeAll(async () => {
+    sample = await startSample()
+  })
+  afterAll(() => sample.close())
+
+  test.each([
+    ['alice.adams', false],
+    ['mallory.other', false],
+    ['heidi.admin', true],
+    ['ivan.nested', true],
+  ])('%s is protected: %s', async (sam, expected) => {
+    expect(await sample.directory.isProtected(await sample.find(sam))).toBe(expected)
+  })
+
+  test('a member by nesting has no adminCount yet', async () => {
+    expect((await sample.find('ivan.nested')).adminCount).toBe(0n)
+  })
+
+  test('the built-in administrator is protected without any mark', async () => {
+    const { dn } = sample.server.forest.administrator
+    sample.server.control.setAttributes(dn, { adminCount: null })
+    expect(await sample.directory.isProtected(await sample.find(dn))).toBe(true)
   })
 })

@@ -3,7 +3,7 @@
  * and may name people: it is never kept.
  *
  * `hex`: the eight leading hex digits, a Windows error code. `bindData`: what follows "data" in a refused bind (49).
- * Source: [MS-ADTS] 3.1.1.3.1.9 (error message strings), 5.1.1.1.1 (simple bind); measured on Samba 4.24.
+ * Source: [MS-ADTS] 5.1.1.1.1 (simple bind), [MS-ERREF] 2.2 (the digits); measured on Samba 4.24.
  */
 import { ResultCodeError } from 'ldapts'
 import type { AgentOutcome } from '../../shared/outcome-code.ts'

@@ -2,7 +2,7 @@
  * Reading entries: attribute names in lower case, values as raw bytes, whatever the server's spelling or the value's look.
  *
  * Every requested attribute is declared binary to ldapts: a GUID that happens to be valid UTF-8 would come back as a string.
- * Times: FILETIME counts 100 ns since 1601 ([MS-DTYP] 2.3.3); GeneralizedTime is UTC ([MS-ADTS] 3.1.1.2.2.2.11).
+ * Times: FILETIME counts 100 ns since 1601 ([MS-DTYP] 2.3.3); GeneralizedTime is given in UTC (RFC 4517 section 3.3.13).
  */
 import type { Filter, SearchOptions } from 'ldapts'
 import { Fault } from '../../shared/fault.ts'

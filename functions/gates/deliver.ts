@@ -11,7 +11,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Macs } from '../keys/mac.ts'
-import { type Flow, flowTable } from '../reset/flow.ts'
+import { type Challenge, type Flow, flowTable } from '../reset/flow.ts'
 import type { Rows } from '../store/rows.ts'
 import { gates } from './gate.ts'
 
@@ -38,13 +38,21 @@ export async function deliverChallenge(message: unknown, { rows, macs, people, m
   const code = String(randomInt(10 ** codeDigits)).padStart(codeDigits, '0')
   const person = await people.byName(row.value.username)
   const delivered = { ...challenge, code: await macs.make('code', [flowId, nonce, code]), personId: person?.id }
+  const save = (next: Challenge, etag: string) => rows.replace<Flow>(flowTable, flowId, 'flow', { ...row.value, challenge: next }, etag)
+  let etag: string
   try {
-    await rows.replace<Flow>(flowTable, flowId, 'flow', { ...row.value, challenge: delivered }, row.etag)
+    etag = await save(delivered, row.etag)
   } catch (error) {
     if (isFault(error, 'STORE_CONFLICT')) return
     throw error
   }
   if (!person?.enabled || person.mailAddress === undefined) return
-  await mail.sendCode(person.mailAddress, code, validMs / 60_000)
+  try {
+    await mail.sendCode(person.mailAddress, code, validMs / 60_000)
+  } catch (error) {
+    // Nobody has this code: the queue's next try makes another one.
+    await save(challenge, etag)
+    throw error
+  }
   log('codeSent', { flow: flowId, gate: challenge.gate })
 }

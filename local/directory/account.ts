@@ -1,7 +1,7 @@
 /**
  * The state of one account as attributes tell it: locked, disabled, expired, and the count of bad passwords.
  *
- * The rules of [MS-SAMR] 3.1.1.7.2 and 3.1.1.8.x: a lock ends by itself after the lock-out duration although `lockoutTime`
+ * The rules of [MS-SAMR] (3.1.1.8.3, lockoutTime): a lock ends by itself after the lock-out duration although `lockoutTime`
  * stays; the count starts again when the last bad password is older than the observation window.
  */
 import { type Domain, domainPolicy } from './domain.ts'
@@ -16,7 +16,7 @@ export function isLocked(domain: Domain, user: Entry): boolean {
   return lockedAt !== 0n && filetimeMs(lockedAt) + domainPolicy(domain, user).lockoutMs > domain.clock.now()
 }
 
-/** 0 and the greatest number both mean never ([MS-ADTS] 2.2, accountExpires). */
+/** 0 and the greatest number both mean never ([MS-ADA1], accountExpires). */
 export function isAccountExpired(domain: Domain, user: Entry): boolean {
   const expires = user.attributes.integer('accountExpires') ?? 0n
   return expires !== 0n && expires !== neverFiletime && filetimeMs(expires) <= domain.clock.now()
@@ -24,7 +24,7 @@ export function isAccountExpired(domain: Domain, user: Entry): boolean {
 
 export const mustChangePassword = (user: Entry): boolean => (user.attributes.integer('pwdLastSet') ?? 0n) === 0n
 
-/** When the password expires; Infinity for never. [MS-ADTS] 3.1.1.4.5.37. */
+/** When the password expires; Infinity for never. [MS-ADTS] 3.1.1.4.5, msDS-UserPasswordExpiryTimeComputed. */
 export function passwordExpiresAtMs(domain: Domain, user: Entry): number {
   if (hasFlag(user, accountFlag.passwordNeverExpires) || hasFlag(user, accountFlag.smartCardRequired)) return Number.POSITIVE_INFINITY
   const set = user.attributes.integer('pwdLastSet') ?? 0n

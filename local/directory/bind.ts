@@ -9,7 +9,7 @@ import type { RequestOf } from './codec.ts'
 import { passwordAge } from './credential.ts'
 import { type Domain, dnsDomain } from './domain.ts'
 import type { Entry } from './entries.ts'
-import { code, type LogonError, logonFailure, type Result, refusals, success } from './result.ts'
+import { type LogonError, logonFailure, type Result, refusals, success } from './result.ts'
 import { accountFlag } from './schema.ts'
 
 export interface BindAnswer {
@@ -71,5 +71,3 @@ function mayLogOnNow(domain: Domain, user: Entry): boolean {
   const hour = now.getUTCDay() * 24 + now.getUTCHours()
   return (((hours[hour >> 3] ?? 0) >> (hour & 7)) & 1) === 1
 }
-
-export const isSuccess = (result: Result): boolean => result.code === code.success

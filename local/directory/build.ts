@@ -35,7 +35,7 @@ export function buildDomain(forest: SampleForest, clock: Clock): Domain {
   const names = { baseDn: parseBase(forest.baseDn), netbiosName: forest.netbiosName, hostName: forest.hostName }
   const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined, cannotChangePassword: false }
   const domain = emptyDomain(names, head, forest.domainSid, clock)
-  // instanceType 5: head of a writable naming context ([MS-ADTS] 2.2.13).
+  // instanceType 5: head of a writable naming context ([MS-ADTS], instanceType).
   const own = {
     objectClass: 'domainDNS',
     instanceType: 5,

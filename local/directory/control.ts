@@ -132,8 +132,13 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
     fault(fault: DirectoryFault): undefined {
       faults.plan(fault)
     },
+    /** Ends what hangs (it is carried out now) and forgets what was still to come. */
     clearFaults(): undefined {
       faults.clear()
+    },
+    /** Resolves once an operation hangs. */
+    async whenHeld(): Promise<undefined> {
+      await faults.whenHeld()
     },
     /** Password writes applied, by GUID. */
     writes: (): Record<string, number> => Object.fromEntries(domain.passwordWrites),

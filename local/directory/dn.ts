@@ -1,8 +1,8 @@
 /**
  * Distinguished names (RFC 4514): text to parts and back, and the one spelling by which two names are compared.
  *
- * Every value may hold anything: commas, quotes, slashes, leading blanks, any script. Multi-valued RDNs do not exist in
- * Active Directory ([MS-ADTS] 3.1.1.1.5), so an unescaped `+` is a syntax error.
+ * Every value may hold anything: commas, quotes, slashes, leading blanks, any script. Active Directory has no multi-valued
+ * RDNs, so an unescaped `+` is a syntax error.
  */
 
 export interface Rdn {

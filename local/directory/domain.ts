@@ -73,7 +73,7 @@ export const emptyDomain = (names: Names, head: Entry, domainSid: string, clock:
   bannedSubstrings: [],
   forgivesRecentPasswords: false,
   supportedControls: Object.values(oid),
-  // RIDs below 1000 belong to built-in accounts ([MS-ADTS] 6.1.4.6, RID allocation).
+  // RIDs below 1000 belong to built-in accounts ([MS-ADTS], RID allocation).
   nextRid: 1103,
   usn: 4096,
 })

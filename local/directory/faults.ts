@@ -19,6 +19,7 @@ export interface DirectoryFault {
 export class Faults {
   #planned: { kind: FaultKind; operation: Request['kind'] | undefined; left: number }[] = []
   #cleared = Promise.withResolvers<void>()
+  #held = Promise.withResolvers<void>()
 
   plan({ kind, operation, count = 1 }: DirectoryFault): void {
     this.#planned.push({ kind, operation, left: count })
@@ -33,14 +34,21 @@ export class Faults {
     return fault.kind
   }
 
-  /** Resolves when the faults are cleared. */
-  released(): Promise<void> {
+  /** For the operation that hangs: resolves when the faults are cleared. */
+  hold(): Promise<void> {
+    this.#held.resolve()
     return this.#cleared.promise
+  }
+
+  /** For a test: resolves once an operation hangs. */
+  whenHeld(): Promise<void> {
+    return this.#held.promise
   }
 
   clear(): void {
     this.#planned = []
     this.#cleared.resolve()
     this.#cleared = Promise.withResolvers<void>()
+    this.#held = Promise.withResolvers<void>()
   }
 }

@@ -114,7 +114,7 @@ function comparable(syntax: Syntax, name: string, value: Buffer): string | bigin
   if (syntax === 'binary')
     return (name.toLowerCase() === 'objectsid' ? sidOctets(text) : undefined)?.toString('hex') ?? value.toString('hex')
   if (syntax !== 'dn') return text.toLowerCase()
-  // `(objectCategory=person)` names a class by its short name ([MS-ADTS] 3.1.1.3.1.3.2).
+  // `(objectCategory=person)` names a class by its short name ([MS-ADTS] 3.1.1.3.1.3).
   const category = name.toLowerCase() === 'objectcategory' ? classNamed(text)?.category : undefined
   const short = category ?? (/^[a-z]+$/i.test(text) ? text : undefined)
   return short === undefined

@@ -2,7 +2,7 @@
  * Password policy: the domain's own, or the password settings object (PSO) that wins for one user.
  *
  * Read from the entries each time, as administrators change them with an ordinary modify. Resolution of PSOs:
- * [MS-ADTS] 3.1.1.4.5.36: objects linked to the user beat those linked to groups, the lowest precedence wins, then the
+ * [MS-ADTS] 3.1.1.4.5, msDS-ResultantPSO: objects linked to the user beat those linked to groups, the lowest precedence wins, then the
  * smallest GUID.
  */
 import { type Entry, nameOf, type Tree } from './entries.ts'
@@ -23,7 +23,7 @@ export interface PasswordPolicy {
   lockoutMs: number
 }
 
-/** DOMAIN_PASSWORD_COMPLEX ([MS-SAMR] 2.2.3.6, pwdProperties). */
+/** DOMAIN_PASSWORD_COMPLEX ([MS-SAMR], pwdProperties). */
 export const complexityBit = 1n
 
 const ms = (entry: Entry, name: string): number => intervalMs(entry.attributes.integer(name) ?? 0n)

@@ -56,7 +56,10 @@ const ruleTexts: Record<PasswordRule, string> = {
 export const passwordRestriction = (rule: PasswordRule, kind: 'reset' | 'change'): Result =>
   refusal(kind === 'reset' ? code.unwillingToPerform : code.constraintViolation, '0000052D', ruleTexts[rule])
 
-/** The `data` of a failed bind, hex of a Windows logon error: 52e wrong, 530 hours, 532 password expired, 533 disabled, 701 account expired, 773 must change, 775 locked. */
+/**
+ * The `data` of a failed bind, a Windows logon error in hex: 52e wrong name or password, 530 outside the logon hours,
+ * 532 password expired, 533 disabled, 701 account expired, 773 must change the password, 775 locked.
+ */
 export type LogonError = '52e' | '530' | '532' | '533' | '701' | '773' | '775'
 
 export const logonFailure = (data: LogonError): Result =>

@@ -45,10 +45,10 @@ export function mayWrite(domain: Domain, actor: Entry, target: Entry, attribute:
   return right !== undefined && hasDelegated(domain, actor, target, right)
 }
 
-/** The value of allowedAttributesEffective for this reader ([MS-ADTS] 3.1.1.4.5.22). */
+/** The value of allowedAttributesEffective for this reader ([MS-ADTS] 3.1.1.4.5). */
 export const writableFor = (domain: Domain, actor: Entry, target: Entry): string[] =>
   writableAttributes.filter((name) => mayWrite(domain, actor, target, name))
 
-/** The contents of password settings objects are for administrators ([MS-ADTS] 6.1.1.4.11.1): for others they are not there. */
+/** The contents of password settings objects are for administrators: for others they are not there. */
 export const mayRead = (domain: Domain, actor: Entry, target: Entry): boolean =>
   !target.attributes.texts('objectClass').includes('msDS-PasswordSettings') || mayAdminister(domain, actor)

@@ -33,7 +33,7 @@ export function serve(domain: Domain, faults: Faults, socket: Socket, encrypted:
   let received: Buffer = Buffer.alloc(0)
   let turn = Promise.resolve()
   socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk: Buffer) => {
+  const receive = (chunk: Buffer) => {
     received = Buffer.concat([received, chunk])
     try {
       for (let read = readElement(received, 0); read !== undefined; read = readElement(received, 0)) {
@@ -42,9 +42,12 @@ export function serve(domain: Domain, faults: Faults, socket: Socket, encrypted:
         turn = turn.then(() => answer(session, message)).catch((error: unknown) => hangUp(session, error))
       }
     } catch (error) {
+      // Whatever else arrives is read and thrown away: unread octets would turn the goodbye into a reset.
+      socket.off('data', receive).resume()
       hangUp(session, error)
     }
-  })
+  }
+  socket.on('data', receive)
 }
 
 /** A peer's malformed octets end its connection; anything else is a mistake in this server and must not be swallowed. */
@@ -56,7 +59,7 @@ function hangUp({ socket }: Session, error: unknown): void {
 async function answer(session: Session, { id, request, controls }: Message): Promise<void> {
   const { domain, faults, socket } = session
   const fault = faults.take(request.kind)
-  if (fault === 'hang') await faults.released()
+  if (fault === 'hang') await faults.hold()
   if (fault === 'dropBeforeWrite') return abort(socket)
   const wishes = readControls(controls, request.kind, domain.supportedControls)
   const replies =

@@ -76,7 +76,7 @@ export const changeOf = (oldPassword: string, password: string): Change[] => [
   change('add', 'unicodePwd', quoted(password)),
 ]
 
-/** LDAP_SERVER_POLICY_HINTS: SEQUENCE { INTEGER flags } ([MS-ADTS] 3.1.1.3.4.1.27). */
+/** LDAP_SERVER_POLICY_HINTS: SEQUENCE { INTEGER flags } ([MS-ADTS] 3.1.1.3.4.1). */
 export class PolicyHints extends Control {
   constructor(oid = '1.2.840.113556.1.4.2239') {
     super(oid, { critical: true })

@@ -1,0 +1,84 @@
+/**
+ * `npm start`: the whole product on this machine, one real reset before your eyes, then it stays up until Ctrl-C.
+ *
+ * Exit codes: 0 after --once if the new password was proven by a bind, and after Ctrl-C; 1 if something failed; 64 wrong usage.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { showReset } from './show-reset.ts'
+import { type System, startSystem } from './system.ts'
+
+const usage = `npm start -- [options]
+
+  --once         end after the reset; exit code 0 only if the new password works
+  --agents N     how many agents to run (1 to 4, default 1)
+  --tcp          agents speak AMQP over TCP instead of WebSockets
+  --help         this text
+
+Everything listens on 127.0.0.1 only and forgets everything when it ends. Ports that are taken: the next free ones.
+`
+
+const print = (line: string) => void process.stdout.write(`${line}\n`)
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const options = readArguments()
+  if (options === undefined) return 64
+  if (options.help) {
+    print(usage)
+    return 0
+  }
+  // Before anything is started, so that Ctrl-C at any time ends what was.
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'))
+  })
+  const folder = await mkdtemp(join(tmpdir(), 'password-writeback-'))
+  print('Starting, each part a process of its own:')
+  let system: System | undefined
+  try {
+    const starting = startSystem({ folder, agents: options.agents, transport: options.tcp ? 'tcp' : 'websockets', ports: { http: 7071, mail: 7080 }, progress: (line) => print(`  ${line}`) })
+    system = await starting
+    await showReset(system, print)
+    if (!options.once) {
+      printAddresses(system)
+      await interrupted
+      print('\nStopping …')
+    }
+    return 0
+  } catch (error) {
+    print(`\nFailed: ${error instanceof Error ? error.message : String(error)}`)
+    print(`The logs of every process are in ${join(folder, 'logs')}`)
+    return 1
+  } finally {
+    await system?.close()
+    if (process.exitCode === undefined) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: { once: { type: 'boolean' }, tcp: { type: 'boolean' }, help: { type: 'boolean' }, agents: { type: 'string', default: '1' } },
+    })
+    const agents = Number(values.agents)
+    if (!(Number.isInteger(agents) && agents >= 1 && agents <= 4)) throw new Error('--agents takes a number from 1 to 4')
+    return { once: values.once ?? false, tcp: values.tcp ?? false, help: values.help ?? false, agents }
+  } catch (error) {
+    print(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return undefined
+  }
+}
+
+function printAddresses({ url, parts, forest, folder }: System): void {
+  print(`
+Try it yourself:
+  API              ${url}/api/reset        (POST {"username": "${forest.users[1]?.upn}"}; then challenge, verify, password)
+  status           ${url}/api/status
+  mail that was sent  ${parts.mail.addresses.page}
+  directory        ${parts.directory.addresses.ldaps}
+  logs             ${join(folder, 'logs')}
+
+Ctrl-C stops everything.`)
+}
