@@ -37,13 +37,6 @@ const settleEveryMs = 5_000
 const pruneEveryMs = 3_600_000
 const journalKeptMs = 7 * 24 * 3_600_000
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`${isFault(error, 'SETTINGS_INVALID') || isFault(error, 'TIMES_INVALID') ? error.message : faultWord(error)}\n`)
-  return isFault(error, 'JOURNAL_FAILED') ? exitCodes.journal : isFault(error) && error.permanent ? exitCodes.settings : exitCodes.internal
-})
-// Sockets of a broker that does not say goodbye must not keep a stopped agent alive.
-process.exit()
-
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { settings: { type: 'string' }, help: { type: 'boolean' } } })
   const file = values.settings ?? process.env[fileVariable]
@@ -124,3 +117,17 @@ function directorySettings({ directory, times }: AgentSettings) {
 }
 
 const guidBytes = (guid: string) => Buffer.from(guid.replaceAll('-', ''), 'hex')
+
+/** Settings are explained; anything else is a word and where it happened: a message may hold what must not be printed. */
+function explain(error: unknown): string {
+  if (isFault(error, 'SETTINGS_INVALID') || isFault(error, 'TIMES_INVALID')) return error.message
+  const frames = error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : []
+  return [faultWord(error), ...frames].join('\n')
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`)
+  return isFault(error, 'JOURNAL_FAILED') ? exitCodes.journal : isFault(error) && error.permanent ? exitCodes.settings : exitCodes.internal
+})
+// Sockets of a broker that does not say goodbye must not keep a stopped agent alive.
+process.exit()

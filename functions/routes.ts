@@ -38,8 +38,8 @@ type RouteOf<N extends RouteName> = Extract<(typeof routes)[number], { name: N }
 /** The parsed body a handler of this route gets. */
 export type BodyOf<N extends RouteName> = RouteOf<N>['body'] extends z.ZodType<infer B> ? B : undefined
 
-/** Functions without a route: what wakes them, by host.json's and the settings' names. */
+/** Functions without a route: what wakes them. Without `dataType` the host would decode sealed bytes as UTF-8 text. */
 export const triggers = {
-  deliverChallenge: { kind: 'storageQueue', queueName: 'challenges', connection: 'DataStorage' },
-  onAgentEvent: { kind: 'serviceBusQueue', queueName: 'events', connection: 'ServiceBus' },
+  deliverChallenge: { queueName: 'challenges', connection: 'DataStorage' },
+  onAgentEvent: { queueName: 'events', connection: 'ServiceBus', dataType: 'binary' },
 } as const

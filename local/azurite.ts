@@ -63,7 +63,16 @@ function queueServer(port: number, folder: string | undefined): Server {
   const at = (name: string) => join(folder ?? '', name)
   const bodies = [{ locationId: 'Default', locationPath: at('queue-bodies'), maxConcurrency: 1 }]
   return new (load<Server>('queue/QueueServer'))(
-    new Configuration(host, port, keepAliveSeconds, at('queues.json'), at('queue-extents.json'), bodies, ...noLogs, ...lastParameters(folder)),
+    new Configuration(
+      host,
+      port,
+      keepAliveSeconds,
+      at('queues.json'),
+      at('queue-extents.json'),
+      bodies,
+      ...noLogs,
+      ...lastParameters(folder),
+    ),
   )
 }
 

@@ -36,25 +36,31 @@ async function main(): Promise<number> {
   })
   const folder = await mkdtemp(join(tmpdir(), 'password-writeback-'))
   print('Starting, each part a process of its own:')
-  let system: System | undefined
+  const ports = { http: 7071, mail: 7080 }
+  const transport = options.tcp ? 'tcp' : 'websockets'
+  const starting = startSystem({ folder, agents: options.agents, transport, ports, progress: (line) => print(`  ${line}`) })
   try {
-    const starting = startSystem({ folder, agents: options.agents, transport: options.tcp ? 'tcp' : 'websockets', ports: { http: 7071, mail: 7080 }, progress: (line) => print(`  ${line}`) })
-    system = await starting
-    await showReset(system, print)
-    if (!options.once) {
-      printAddresses(system)
-      await interrupted
-      print('\nStopping …')
-    }
+    const shown = starting.then(async (system) => {
+      await showReset(system, print)
+      if (!options.once) printAddresses(system)
+    })
+    const ended = await Promise.race([options.once ? shown : shown.then(() => interrupted), interrupted])
+    if (ended === 'interrupted') print('\nStopping …')
+    await stop(starting)
+    await rm(folder, { recursive: true, force: true })
     return 0
   } catch (error) {
+    await stop(starting)
     print(`\nFailed: ${error instanceof Error ? error.message : String(error)}`)
     print(`The logs of every process are in ${join(folder, 'logs')}`)
     return 1
-  } finally {
-    await system?.close()
-    if (process.exitCode === undefined) await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Also one that is still starting; one that failed to start has cleaned up behind itself. */
+async function stop(starting: Promise<System>): Promise<void> {
+  const system = await starting.catch(() => undefined)
+  await system?.close()
 }
 
 function readArguments() {

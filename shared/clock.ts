@@ -21,7 +21,7 @@ export const systemClock: Clock = {
   async sleep(ms, { signal, unref = false } = {}) {
     await delay(ms, undefined, { ...(signal ? { signal } : {}), ref: !unref })
   },
-  deadline: (ms) => AbortSignal.timeout(ms),
+  deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.ceil(ms))),
 }
 
 /** Runs `work` every `everyMs` until the signal aborts; the first run is one interval from now and runs never overlap. */

@@ -1,10 +1,12 @@
 /**
  * For the tests beside this file only: the sample forest behind LDAPS, and this folder's client opened on it.
  */
+import { expect } from 'vitest'
 import { makeAuthority } from '../../local/ca.ts'
 import { type Directory as StandIn, startDirectory } from '../../local/directory/directory.ts'
 import { type SampleForest, sampleForest } from '../../local/directory/seed.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
+import { type FaultCode, isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
 import { type Directory, type DirectorySettings, openDirectory, type User } from './directory.ts'
 
@@ -13,10 +15,36 @@ export const [host] = hosts
 export const fine = 'Quite-Different-77'
 export const nothing = { unlock: false, mustChange: false }
 export const always = () => true
+export const faultOf = (code: FaultCode) => expect.toSatisfy((error) => isFault(error, code), code)
 export const placeOf = (url: string) => new URL(url).host
 
 export const authority = await makeAuthority()
 const certificate = await authority.issue({ commonName: host, dnsNames: [...hosts], ipAddresses: [] })
+
+/** Limits end only when the test says so. */
+export function clockByHand() {
+  const pending = new Set<() => void>()
+  let passedMs = 0
+  const clock: Clock = {
+    ...systemClock,
+    monotonic: () => passedMs,
+    sleep: (_ms, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        pending.add(resolve)
+        signal?.addEventListener('abort', () => {
+          pending.delete(resolve)
+          reject(signal.reason)
+        })
+      }),
+  }
+  return {
+    clock,
+    expire: () => pending.forEach((resolve) => void resolve()),
+    pass: (ms: number) => {
+      passedMs += ms
+    },
+  }
+}
 
 export interface Sample {
   server: StandIn
@@ -27,7 +55,7 @@ export interface Sample {
   open(changes?: Partial<DirectorySettings>): Directory
   /** Another domain controller; it is ended with the sample. */
   startAnother(forest: SampleForest): Promise<StandIn>
-  find(sam: string): Promise<User>
+  find(sam: string, directory?: Directory): Promise<User>
   person(sam: string): SampleForest['users'][number]
   /** Ends it with the sample. */
   own<T extends { close(): unknown }>(thing: T): T
@@ -65,8 +93,8 @@ export async function startSample({ clock = systemClock }: { clock?: Clock } = {
     open,
     startAnother,
     own,
-    async find(sam) {
-      const located = await directory.locate(server.control.user(sam).immutableId)
+    async find(sam, by = directory) {
+      const located = await by.locate(server.control.user(sam).immutableId)
       if (located.kind !== 'user') throw new Error(located.kind)
       return located.user
     },

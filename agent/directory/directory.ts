@@ -80,7 +80,7 @@ export function openDirectory(settings: DirectorySettings, { clock, log }: { clo
   for (const server of settings.servers) endpointOf(server, settings.addresses) // throws now, not at the first request
   const domainId = domainIdOf(settings.domain)
   const options = { ...settings, clock, credentials: { dn: settings.bindDn, password: settings.bindPassword } }
-  const warm = keepWarm(() => openPdc(options), reportTo(log, domainId))
+  const warm = keepWarm(() => openPdc(options), reportTo(log, domainId), clock)
   const policies = keepPolicies(clock)
   let lastPolicy = noPolicy
   return {
@@ -113,8 +113,12 @@ export function openDirectory(settings: DirectorySettings, { clock, log }: { clo
   }
 }
 
+/** A refused service account is left alone this long: several agents share it, and every attempt counts towards its lock-out. */
+const heldBackMs = 5 * 60_000
+
 /** One connection at a time; whoever comes while it is being built waits for the same one. */
-function keepWarm(open: () => Promise<Pdc>, report: (error: unknown) => void) {
+function keepWarm(open: () => Promise<Pdc>, report: (error: unknown) => void, clock: Clock) {
+  let heldBack: { by: Fault; until: number } | undefined
   let current: Pdc | undefined
   let opening: Promise<Pdc> | undefined
   let closed = false
@@ -125,6 +129,7 @@ function keepWarm(open: () => Promise<Pdc>, report: (error: unknown) => void) {
       return current
     } catch (error) {
       report(error)
+      if (isFault(error) && error.permanent) heldBack = { by: error, until: clock.monotonic() + heldBackMs }
       throw error
     } finally {
       opening = undefined
@@ -134,6 +139,7 @@ function keepWarm(open: () => Promise<Pdc>, report: (error: unknown) => void) {
     async get(): Promise<Pdc> {
       if (closed) throw new Fault('DIRECTORY_UNAVAILABLE', 'the directory was closed')
       if (current?.connection.isOpen()) return current
+      if (heldBack && clock.monotonic() < heldBack.until) throw heldBack.by
       opening ??= build()
       return opening
     },

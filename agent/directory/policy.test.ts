@@ -1,37 +1,68 @@
 import { Client } from 'ldapts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../shared/secret.ts'
-import { always, authority, fine, nothing, type Sample, startSample } from './directory.fixture.ts'
+import { always, authority, clockByHand, fine, nothing, type Sample, startSample } from './directory.fixture.ts'
 
 let sample: Sample
+let hand: ReturnType<typeof clockByHand>
 beforeEach(async () => {
-  sample = await startSample()
+  hand = clockByHand()
+  sample = await startSample({ clock: hand.clock })
 })
 afterEach(() => sample.close())
 
-  test('a fine-grained policy that cannot be read is not replaced by the domain policy', async () => {
-    const strict = { 'msDS-MinimumPasswordLength': '40', 'msDS-PasswordComplexityEnabled': 'TRUE', 'msDS-PasswordHistoryLength': '0' }
-    await addPolicyObject({ ...strict, 'msDS-MinimumPasswordAge': '0' })
-    expect(await sample.directory.policy(await sample.find('alice.adams'))).toBeUndefined()
-    expect(await refusalOf('alice.adams', fine)).toEqual({ kind: 'policy.filter' })
-    expect(await sample.directory.policy(await sample.find('bob.brown'))).toMatchObject({ minLength: 10, historyLength: 5, complexity: true })
-  })
+test('the policy of the domain, kept for a minute', async () => {
+  const alice = await sample.find('alice.adams')
+  const first = { minLength: 10, historyLength: 5, complexity: true, minAgeMs: 0, minAgeMinutes: 0 }
+  expect(await sample.directory.policy(alice)).toEqual(first)
+  sample.server.control.setPolicy({ minPwdLength: 14, pwdHistoryLength: 24, complexity: false, minPwdAgeMs: 90_500 })
+  hand.pass(59_999)
+  expect(await sample.directory.policy(alice)).toEqual(first)
+  hand.pass(1)
+  const second = { minLength: 14, historyLength: 24, complexity: false, minAgeMs: 90_500, minAgeMinutes: 2 }
+  expect(await sample.directory.policy(alice)).toEqual(second)
+})
 
-async function addPolicyObject(values: Record<string, string>): Promise<void> {
+test('a fine-grained policy applies to whom the directory says, if it can be read', async () => {
+  await addPolicyObject()
+  const { dn, password } = sample.server.forest.administrator
+  const directory = sample.open({ bindDn: dn, bindPassword: Secret.fromText(password) })
+  const strict = { minLength: 40, historyLength: 0, complexity: true, minAgeMs: 60_000, minAgeMinutes: 1 }
+  expect(await directory.policy(await sample.find('alice.adams'))).toEqual(strict)
+  expect(await directory.policy(await sample.find('bob.brown'))).toMatchObject({ minLength: 10 })
+})
+
+test('one that cannot be read is not replaced by the policy of the domain', async () => {
+  await addPolicyObject()
+  const { directory } = sample
+  const alice = await sample.find('alice.adams')
+  expect(await directory.policy(alice)).toBeUndefined()
+  expect(await directory.eligibility(alice)).toBeUndefined()
+  const refusal = await directory.setPassword(alice, Secret.fromText(fine), nothing, always)
+  if (refusal.kind !== 'refused') throw new Error(refusal.kind)
+  expect(await directory.diagnose(alice, Secret.fromText(fine), refusal)).toEqual({ kind: 'policy.filter' })
+})
+
+async function addPolicyObject(): Promise<void> {
   const { baseDn, administrator } = sample.server.forest
-  const client = new Client({ url: server.addresses.ldaps, tlsOptions: { ca: authority.ca } })
+  const client = new Client({
+    url: sample.server.addresses.ldaps,
+    tlsOptions: { ca: authority.ca, servername: sample.server.forest.hostName },
+  })
   await client.bind(administrator.dn, administrator.password)
   await client.add(`CN=strict,CN=Password Settings Container,CN=System,${baseDn}`, {
     objectClass: 'msDS-PasswordSettings',
     'msDS-PasswordSettingsPrecedence': '10',
     'msDS-PasswordReversibleEncryptionEnabled': 'FALSE',
+    'msDS-MinimumPasswordLength': '40',
+    'msDS-PasswordComplexityEnabled': 'TRUE',
+    'msDS-PasswordHistoryLength': '0',
+    'msDS-MinimumPasswordAge': '-600000000',
     'msDS-MaximumPasswordAge': '-9223372036854775808',
     'msDS-LockoutThreshold': '0',
     'msDS-LockoutObservationWindow': '-18000000000',
     'msDS-LockoutDuration': '-18000000000',
     'msDS-PSOAppliesTo': sample.person('alice.adams').dn,
-    ...values,
   })
   await client.unbind()
 }
-

@@ -53,4 +53,3 @@ describe('proof', () => {
     expect(await sample.directory.passwordState(await sample.find('grace.must'))).toMatchObject({ pwdLastSet: 0n, pwdLastSetMs: undefined })
   })
 })
-

@@ -22,7 +22,10 @@ describe('before the write', () => {
   test('minimum age, with the time at which it ends', async () => {
     sample.server.control.setPolicy({ minPwdAgeMs: 3_600_000 })
     const setAtMs = sample.server.control.user('alice.adams').pwdLastSetMs ?? Number.NaN
-    expect(await sample.directory.eligibility(await sample.find('alice.adams'))).toEqual({ kind: 'policy.minAge', retryAt: setAtMs + 3_600_000 })
+    expect(await sample.directory.eligibility(await sample.find('alice.adams'))).toEqual({
+      kind: 'policy.minAge',
+      retryAt: setAtMs + 3_600_000,
+    })
   })
 })
 

@@ -36,14 +36,18 @@ afterEach(() => sample.close())
 
 describe('set', () => {
   test.each([fine, 'Grüße-an-Zoë-7', 'Pass"word\\"-7', '密码-Wörter-77', `Aa1-${'x'.repeat(123)}`])('%s', async (password) => {
-    expect(await sample.directory.setPassword(await sample.find('odd.comma'), Secret.fromText(password), nothing, always)).toEqual({ kind: 'done' })
+    expect(await sample.directory.setPassword(await sample.find('odd.comma'), Secret.fromText(password), nothing, always)).toEqual({
+      kind: 'done',
+    })
     expect(sample.server.control.verifyPassword('odd.comma', password)).toBe(true)
   })
 
   test('everybody in scope, once each', async () => {
     const inScope = sample.server.forest.users.filter(({ traits }) => !traits.includes('outOfScope') && !traits.includes('protected'))
     for (const { sam } of inScope) {
-      expect(await sample.directory.setPassword(await sample.find(sam), Secret.fromText(fine), nothing, always), sam).toEqual({ kind: 'done' })
+      expect(await sample.directory.setPassword(await sample.find(sam), Secret.fromText(fine), nothing, always), sam).toEqual({
+        kind: 'done',
+      })
       expect(sample.server.control.user(sam).passwordWrites).toBe(1)
     }
   })
@@ -58,7 +62,9 @@ describe('set', () => {
 
   test('demands a change at the next sign-in', async () => {
     const extras = { unlock: true, mustChange: true }
-    expect(await sample.directory.setPassword(await sample.find('frank.locked'), Secret.fromText(fine), extras, always)).toEqual({ kind: 'done' })
+    expect(await sample.directory.setPassword(await sample.find('frank.locked'), Secret.fromText(fine), extras, always)).toEqual({
+      kind: 'done',
+    })
     expect(sample.server.control.user('frank.locked')).toMatchObject({ locked: false, mustChange: true, passwordWrites: 1 })
   })
 
@@ -66,7 +72,12 @@ describe('set', () => {
     const { dn, scope } = sample.server.forest.serviceAccount
     sample.server.control.revoke(dn)
     sample.server.control.grant(dn, scope, ['resetPassword'])
-    const result = await sample.directory.setPassword(await sample.find('bob.brown'), Secret.fromText(fine), { unlock: false, mustChange: true }, always)
+    const result = await sample.directory.setPassword(
+      await sample.find('bob.brown'),
+      Secret.fromText(fine),
+      { unlock: false, mustChange: true },
+      always,
+    )
     expect(result).toEqual({ kind: 'done', extrasRefused: { ldapCode: 50, hex: '00002098' } })
     expect(sample.server.control.verifyPassword('bob.brown', fine)).toBe(true)
   })

@@ -1,7 +1,7 @@
 /**
  * The Service Bus function on `events`: opens what an agent said and remembers it.
  *
- * What is not authentic is completed in silence. A key that could not be fetched throws, so that the host gives the
+ * `enqueuedTime` carries its offset (`enqueuedTimeUtc` reaches Node without a zone). What is not authentic is completed in silence. A key that could not be fetched throws, so that the host gives the
  * message back and it is tried again.
  */
 import type { InvocationContext } from '@azure/functions'
@@ -28,7 +28,7 @@ export const onAgentEvent =
   async (body: unknown, context: Pick<InvocationContext, 'triggerMetadata'>): Promise<void> => {
     const event = await open(body, context.triggerMetadata?.['messageId'], deps)
     if (event === undefined) return deps.log('envelopeRejected', { queue: 'events' })
-    const enqueuedAt = new Date(String(context.triggerMetadata?.['enqueuedTimeUtc'])).getTime()
+    const enqueuedAt = new Date(String(context.triggerMetadata?.['enqueuedTime'])).getTime()
     const agent = event.agentId.toString('hex')
     if (!(await deps.agents.heard(event, enqueuedAt))) return deps.log('eventRefused', { agent, sequence: event.sequence })
     deps.log('heartbeat', { agent, sequence: event.sequence, reason: event.kind })

@@ -103,14 +103,18 @@ test.each([
   ['a clean close, after which the SDK says nothing any more', () => void bus.control.dropConnections({ silent: 'close' })],
   ['lost sockets', () => void bus.control.dropConnections({ silent: 'destroy' })],
   ['an outage', () => bus.control.down().then(() => bus.control.up())],
-])('the trigger survives %s', async (why, disturb) => {
-  const before = bus.control.stats()['events']?.completed ?? 0
-  await disturb()
-  await listening()
-  bus.control.send('events', { messageId: why, bodyBase64: 'AA==' })
-  expect((await nextDelivery()).metadata['messageId']).toBe(why)
-  await completed('events', before + 1)
-}, 20_000)
+])(
+  'the trigger survives %s',
+  async (why, disturb) => {
+    const before = bus.control.stats()['events']?.completed ?? 0
+    await disturb()
+    await listening()
+    bus.control.send('events', { messageId: why, bodyBase64: 'AA==' })
+    expect((await nextDelivery()).metadata['messageId']).toBe(why)
+    await completed('events', before + 1)
+  },
+  20_000,
+)
 
 test('when the host ends it lets go: no receiver is left, and what comes later stays', async () => {
   await host.close()

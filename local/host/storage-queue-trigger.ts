@@ -17,6 +17,8 @@ import { asJson, bodyData, dateWithOffset, type Trigger, type TriggerContext } f
 /** QueueListener._visibilityTimeout: how long a message is hidden while its function runs. */
 const leaseSeconds = 10 * 60
 const shortestDelayMs = 100
+/** Answers for which waiting does not help: a name that is none, a key or a right that is missing. */
+const hopeless = [400, 401, 403]
 
 type Open = (queueName: string) => QueueClient
 
@@ -100,7 +102,9 @@ function makeReceiver(queue: QueueClient, { host, log }: TriggerContext, ready: 
     } catch (error) {
       exists = false
       const status = (error as { statusCode?: number }).statusCode
-      if (status === 401 || status === 403) ready.reject(new Error(`The queue '${queue.name}' may not be read.`, { cause: error }))
+      if (status !== undefined && hopeless.includes(status)) {
+        ready.reject(new Error(`The queue '${queue.name}' cannot be read: the service answers ${status}.`, { cause: error }))
+      }
       trouble(`The queue '${queue.name}' cannot be read: ${(error as Error).message}`)
       return []
     }
