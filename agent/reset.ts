@@ -63,7 +63,10 @@ async function write(job: ResetJob, user: User, password: Secret, directory: Dir
     const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
     job.mark('set')
     if (result.kind === 'notBegun') return notBegun(job)
-    return result.kind === 'done' ? { kind: 'done' } : await afterRefusal(job, user, password, result, directory)
+    if (result.kind === 'refused') return await afterRefusal(job, user, password, result, directory)
+    // The password is set; that "must change" was refused is a missing right, for the log and the administrator.
+    if ('extrasRefused' in result) job.refused(result.extrasRefused)
+    return { kind: 'done' }
   } catch (error) {
     if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return readBack(job, user, password, directory)
     throw error
@@ -106,7 +109,8 @@ async function readBack(job: ResetJob, user: User, password: Secret, directory: 
 }
 
 async function finish(job: ResetJob, user: User, directory: Directory): Promise<AgentOutcome> {
-  await directory.finish(user, extras(job.request))
+  const result = await directory.finish(user, extras(job.request))
+  if (result.kind === 'refused') job.refused(result)
   return { kind: 'done' }
 }
 

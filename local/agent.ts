@@ -92,7 +92,9 @@ export function runAgent(name: string, settingsFile: string, logFolder: string):
           resolve(found)
         }
         listeners.add(look)
-        void exited.then((code) => reject(new Error(`${name} ended (exit code ${code ?? 'none'}) before '${event}'; see its log in ${logFolder}`)))
+        void exited.then((code) =>
+          reject(new Error(`${name} ended (exit code ${code ?? 'none'}) before '${event}'; see its log in ${logFolder}`)),
+        )
         look()
       }),
   }

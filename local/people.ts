@@ -16,7 +16,11 @@ export const cloudUser = (user: SampleUser): NewUser => ({
   onPremisesSamAccountName: user.sam,
 })
 
-export const cloudOnly: NewUser = { userPrincipalName: 'cloud.only@corp.example.test', displayName: 'Cloud Only', mail: 'cloud.only@corp.example.test' }
+export const cloudOnly: NewUser = {
+  userPrincipalName: 'cloud.only@corp.example.test',
+  displayName: 'Cloud Only',
+  mail: 'cloud.only@corp.example.test',
+}
 /** Synchronized once, deleted on-premises since. */
 export const vanished: NewUser = {
   userPrincipalName: 'gone.away@corp.example.test',

@@ -34,7 +34,13 @@ export interface ProcessOptions {
 }
 
 /** Standard input is closed, output goes to the log file, the channel stays open: when it closes, the child ends. */
-export function spawnNode(script: string, args: readonly string[], name: string, options: ProcessOptions, preload: readonly string[] = []): ChildProcess {
+export function spawnNode(
+  script: string,
+  args: readonly string[],
+  name: string,
+  options: ProcessOptions,
+  preload: readonly string[] = [],
+): ChildProcess {
   const log = createWriteStream(join(options.logFolder, `${name}.log`), { flags: 'a' })
   const imports = ['tsx', ...preload].flatMap((module) => ['--import', module])
   const child = spawn(process.execPath, [...imports, join(root, script), ...args], {

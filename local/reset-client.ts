@@ -21,7 +21,11 @@ export interface ResetFlow {
   read(): Promise<HttpAnswer>
 }
 
-export async function call(url: string, path: string, options: { body?: unknown; headers?: Record<string, string>; method?: string } = {}): Promise<HttpAnswer> {
+export async function call(
+  url: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string>; method?: string } = {},
+): Promise<HttpAnswer> {
   const { body, headers = {}, method = body === undefined ? 'GET' : 'POST' } = options
   const response = await fetch(`${url}/api/${path}`, {
     method,

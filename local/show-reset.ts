@@ -30,9 +30,17 @@ export async function showReset(system: System, print: (line: string) => void): 
 
   print(`\nA reset for ${person.upn}, through every part:`)
   await step('bind with the old password', () => bindAs(directory, person.dn, person.password), must('accepted'))
-  const flow = await step('POST /api/reset', () => startReset(url, person.upn), ({ started }) => answered(202)(started))
+  const flow = await step(
+    'POST /api/reset',
+    () => startReset(url, person.upn),
+    ({ started }) => answered(202)(started),
+  )
   await step(`POST /api/reset/${flow.id}/challenge`, () => flow.challenge(), answered(202))
-  const mail = await step('the code arrives by mail', () => parts.mail.call('waitFor', person.mail, 0, 15_000), ({ subject }) => `"${subject}"`)
+  const mail = await step(
+    'the code arrives by mail',
+    () => parts.mail.call('waitFor', person.mail, 0, 15_000),
+    ({ subject }) => `"${subject}"`,
+  )
   await step(`POST /api/reset/${flow.id}/verify`, () => flow.verify(codeIn(mail.text)), answered(200))
   await step(`POST /api/reset/${flow.id}/password`, () => flow.password(newPassword), answered(200))
   await step('bind with the old password', () => bindAs(directory, person.dn, person.password), must('refused'))

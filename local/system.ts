@@ -67,7 +67,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const opened: { close(): Promise<void> }[] = []
   const agents: AgentProcess[] = []
 
-  async function begin<N extends Parameters<typeof startPart>[0]>(name: N, partOptions: Parameters<typeof startPart<N>>[1], environment = {}): Promise<Remote<N>> {
+  async function begin<N extends Parameters<typeof startPart>[0]>(
+    name: N,
+    partOptions: Parameters<typeof startPart<N>>[1],
+    environment = {},
+  ): Promise<Remote<N>> {
     const remote = await startPart(name, partOptions, { logFolder, environment })
     opened.unshift(remote)
     progress(`${name.padEnd(10)} ${describe(remote.addresses)}  (${Math.round(performance.now() - startedAt)} ms)`)
@@ -195,9 +199,16 @@ function sasRules(keys: Record<IdentityName, string>): SasRule[] {
   return (['functions', 'agent'] as const).map((name) => ({ name, keys: [keys[name]], claims: identities[name].serviceBus }))
 }
 
-function busConnectionString({ tcp, ws }: { tcp: number; ws: number }, name: IdentityName, key: string, transport: 'websockets' | 'tcp'): string {
+function busConnectionString(
+  { tcp, ws }: { tcp: number; ws: number },
+  name: IdentityName,
+  key: string,
+  transport: 'websockets' | 'tcp',
+): string {
   const account = `SharedAccessKeyName=${name};SharedAccessKey=${key}`
-  return transport === 'tcp' ? `Endpoint=sb://127.0.0.1:${tcp};${account};UseDevelopmentEmulator=true` : `Endpoint=sb://localhost:${ws};${account}`
+  return transport === 'tcp'
+    ? `Endpoint=sb://127.0.0.1:${tcp};${account};UseDevelopmentEmulator=true`
+    : `Endpoint=sb://localhost:${ws};${account}`
 }
 
 const timeSettings = (t: Times) => ({

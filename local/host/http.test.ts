@@ -168,6 +168,11 @@ describe('limits', () => {
   test('a request line that is no path is 400', async () => {
     expect((await send({ path: 'http://elsewhere/api/show/7' })).status).toBe(400)
   })
+
+  test('a Host header cannot choose the path', async () => {
+    expect((await send({ path: '/7', headers: { host: 'localhost/api/show' } })).status).toBe(400)
+    expect((await send({ path: '/api/show/7', headers: { host: 'user@localhost' } })).status).toBe(400)
+  })
 })
 
 describe('/admin', () => {

@@ -86,10 +86,12 @@ function refuse(request: IncomingMessage, response: ServerResponse, status: numb
   response.writeHead(status, request.complete ? {} : { connection: 'close' }).end()
 }
 
-/** Never from the Host header's path: only the origin is the client's to choose. */
+/** Undefined where Kestrel answers 400: no Host header, one that is more than host and port, a target that is no path. */
 function urlOf(request: IncomingMessage): URL | undefined {
-  const text = `http://${request.headers.host ?? ''}${request.url ?? ''}`
-  return request.url?.startsWith('/') && URL.canParse(text) ? new URL(text) : undefined
+  const { host = '' } = request.headers
+  const text = `http://${host}${request.url ?? ''}`
+  const wellFormed = /^[^/?#@\\\s]+$/.test(host) && request.url?.startsWith('/') && URL.canParse(text)
+  return wellFormed ? new URL(text) : undefined
 }
 
 function handlerOf({ functions, host, invoker, keys, bodyLimitBytes, admin }: HttpOptions) {

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+/** Journeys start whole systems of processes: they get more time, and few of them run at once. */
+export default defineConfig({
+  test: {
+    include: ['{functions,agent,shared,infra,local,test}/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    reporters: ['default'],
+  },
+})
