@@ -1,0 +1,78 @@
+/**
+ * What journeys share: one system of real processes per file, and the steps nearly every story begins with.
+ *
+ * A story uses the same doors as a person or a program: HTTP, the mail that arrives, a bind to the directory. Controls of
+ * the stand-ins are for what nobody outside can see: how many messages were sent, whom the cloud directory was asked for.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { bindAs } from '../../local/bind.ts'
+import type { SampleUser } from '../../local/directory/seed.ts'
+import { call, codeIn, type ResetFlow, startReset } from '../../local/reset-client.ts'
+import { type System, type SystemOptions, startSystem } from '../../local/system.ts'
+
+export const patience = { timeout: 20_000, interval: 50 }
+
+/** Starts a system before the file's tests and removes every trace of it after them; the accessor is for inside tests. */
+export function useSystem(options: Omit<SystemOptions, 'folder'> = {}): () => System {
+  let system: System | undefined
+  let folder: string | undefined
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'journey-'))
+    system = await startSystem({ ...options, folder })
+    await whenUp(system)
+  })
+  afterAll(async () => {
+    await system?.close()
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+  })
+  return () => {
+    if (!system) throw new Error('the system runs inside tests only')
+    return system
+  }
+}
+
+/** An agent that has said so is not yet one that was heard. */
+export async function whenUp({ url }: Pick<System, 'url'>): Promise<void> {
+  await expect.poll(async () => (await call(url, 'status')).body, patience).toEqual({ writeback: 'up' })
+}
+
+export function personNamed({ forest }: Pick<System, 'forest'>, sam: string): SampleUser {
+  const found = forest.users.find((user) => user.sam === sam)
+  if (!found) throw new Error(`nobody is called ${sam} here`)
+  return found
+}
+
+/** Asks for a code and reads it from the mail that follows. */
+export async function codeFor(system: System, flow: ResetFlow, mail: string): Promise<string> {
+  const before = (await system.parts.mail.call('messages', mail)).length
+  expect(await flow.challenge()).toMatchObject({ status: 202, body: { state: 'challenged' } })
+  return codeIn((await system.parts.mail.call('waitFor', mail, before, patience.timeout)).text)
+}
+
+/** A flow that waits for its new password. One at a time per person: codes are told apart by the order of their mails. */
+export async function passGate(system: System, { upn, mail }: { upn: string; mail: string }): Promise<ResetFlow> {
+  const flow = await startReset(system.url, upn)
+  const code = await codeFor(system, flow, mail)
+  expect(await flow.verify(code)).toMatchObject({ status: 200, body: { state: 'verified' } })
+  return flow
+}
+
+export const signIn = ({ forest, parts, ca }: System, dn: string, password: string): Promise<'accepted' | 'refused'> =>
+  bindAs({ url: parts.directory.addresses.ldaps, hostName: forest.hostName, ca }, dn, password)
+
+/** Messages ever taken by the queues that carry passwords and their answers. */
+export async function messagesSent({ parts }: System): Promise<{ requests: number; replies: number }> {
+  const { requests, replies } = await parts.bus.call('stats')
+  return { requests: requests?.sent ?? 0, replies: replies?.sent ?? 0 }
+}
+
+/** Resolves when this many challenges, delivered or not, have been worked off since the start. */
+export async function whenChallengesAre({ parts }: System, count: number): Promise<void> {
+  await expect.poll(() => challengesDone({ parts }), patience).toBe(count)
+}
+
+export const challengesDone = async ({ parts }: Pick<System, 'parts'>): Promise<number> =>
+  (await parts.host.call('counts')).functions['deliverChallenge']?.succeeded ?? 0
