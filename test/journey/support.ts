@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect } from 'vitest'
+import { afterAll, beforeAll, expect, vi } from 'vitest'
 import { bindAs } from '../../local/bind.ts'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import { call, codeIn, type ResetFlow, startReset } from '../../local/reset-client.ts'
@@ -36,7 +36,7 @@ export function useSystem(options: Omit<SystemOptions, 'folder'> = {}): () => Sy
 
 /** An agent that has said so is not yet one that was heard. */
 export async function whenUp({ url }: Pick<System, 'url'>): Promise<void> {
-  await expect.poll(async () => (await call(url, 'status')).body, patience).toEqual({ writeback: 'up' })
+  await vi.waitFor(async () => expect((await call(url, 'status')).body).toEqual({ writeback: 'up' }), patience)
 }
 
 export function personNamed({ forest }: Pick<System, 'forest'>, sam: string): SampleUser {
@@ -71,7 +71,7 @@ export async function messagesSent({ parts }: System): Promise<{ requests: numbe
 
 /** Resolves when this many challenges, delivered or not, have been worked off since the start. */
 export async function whenChallengesAre({ parts }: System, count: number): Promise<void> {
-  await expect.poll(() => challengesDone({ parts }), patience).toBe(count)
+  await vi.waitFor(async () => expect(await challengesDone({ parts })).toBe(count), patience)
 }
 
 export const challengesDone = async ({ parts }: Pick<System, 'parts'>): Promise<number> =>
