@@ -56,8 +56,13 @@ const maxLinkWaitMs = 5_000
 interface Waiting {
   question: Question
   arrived: PromiseWithResolvers<Outcome>
-  answered: boolean
+  /** `answered`: with `unknown`, because the deadline passed. */
+  state: 'waiting' | 'answered' | 'done'
 }
+
+const serviceDown: Outcome = { kind: 'serviceDown' }
+/** A new one each time: a shared one would keep every waiter's reactions for ever. */
+const pending = () => new Promise<never>(() => {})
 
 export function createAsk(deps: AskDeps): Ask {
   const { tenantId, times, link, agents, clock, log } = deps
@@ -65,22 +70,20 @@ export function createAsk(deps: AskDeps): Ask {
 
   return {
     async ask(question, deadline) {
-      const entry: Waiting = { question, arrived: Promise.withResolvers(), answered: false }
+      const entry: Waiting = { question, arrived: Promise.withResolvers(), state: 'waiting' }
       waiting.set(question.messageId, entry)
-      const sent = await send(question)
-      if (sent === 'notSent') {
-        waiting.delete(question.messageId)
-        return { kind: 'serviceDown' }
-      }
-      const outcome = await Promise.race([entry.arrived.promise, aborted(deadline)])
-      entry.answered = true
+      // A reply may come before the broker has said that it took the request, or although it never says so.
+      const notSent = send(question, entry).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
+      const outcome = await Promise.race([entry.arrived.promise, notSent, aborted(deadline)])
       if (outcome !== undefined) {
+        entry.state = 'done'
         waiting.delete(question.messageId)
         return outcome
       }
+      entry.state = 'answered'
       void forgetLater(question.messageId)
       log('outcomeUnknown', { request: question.messageId })
-      await agents.unanswered()
+      await agents.unanswered().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
       return { kind: 'unknown' }
     },
 
@@ -88,11 +91,18 @@ export function createAsk(deps: AskDeps): Ask {
       const messageId = typeof delivery.correlationId === 'string' ? delivery.correlationId : ''
       const entry = waiting.get(messageId)
       const outcome = entry && openOutcome(delivery, entry.question)
-      if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
-      else if (entry?.answered) await deps.late(messageId, outcome)
-      else entry?.arrived.resolve(outcome)
-      if (outcome !== undefined) await agents.answered()
-      await delivery.complete()
+      try {
+        if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
+        else if (entry?.state === 'answered') await deps.late(messageId, outcome)
+        else entry?.arrived.resolve(outcome)
+        if (outcome !== undefined) await agents.answered()
+        await delivery.complete()
+      } catch (error) {
+        // The waiting person has their answer; a late one that could not be written down comes again.
+        log('relayError', { request: messageId || undefined, fault: faultWord(error) })
+        await clock.sleep(retryPauseMs, { unref: true })
+        await delivery.abandon().catch(() => {})
+      }
     },
   }
 
@@ -106,11 +116,11 @@ export function createAsk(deps: AskDeps): Ask {
   }
 
   /** `inDoubt`: handed to the broker at least once without a word whether it took it. */
-  async function send({ messageId, body, submittedAt }: Question): Promise<'sent' | 'inDoubt' | 'notSent'> {
+  async function send({ messageId, body, submittedAt }: Question, entry: Waiting): Promise<'sent' | 'inDoubt' | 'notSent'> {
     let result: 'inDoubt' | 'notSent' = 'notSent'
     const leftMs = () => times.ttlMs - (clock.monotonic() - submittedAt)
     const giveUp = clock.deadline(Math.max(0, leftMs()))
-    while (!giveUp.aborted) {
+    while (!giveUp.aborted && entry.state === 'waiting') {
       try {
         const open = await link.ready(result === 'notSent' ? clock.deadline(Math.min(maxLinkWaitMs, leftMs())) : giveUp)
         const ttlMs = Math.floor(leftMs())

@@ -26,6 +26,7 @@ export interface Turn {
   id: Buffer
   person: FlowPerson & { sourceAnchor: string }
   submittedAt: number
+  /** Never fails: what was sent is answered with its outcome. */
   conclude(outcome: Outcome): Promise<Answer>
   /** Flow and lease as before. Only while nothing was sent. */
   giveBack(): Promise<void>
@@ -63,8 +64,20 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
     await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
     return refused({ kind: 'busy' })
   }
-  await deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
-  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, lease, deps) }
+  const turn: Turn = {
+    kind: 'turn',
+    id,
+    person: { ...person, sourceAnchor: person.sourceAnchor },
+    submittedAt,
+    ...ending(submitted, lease, deps),
+  }
+  try {
+    await deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
+  } catch (error) {
+    await turn.giveBack()
+    throw error
+  }
+  return turn
 }
 
 const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
@@ -83,9 +96,9 @@ function ending(submitted: FlowRow, lease: Lease, deps: TurnDeps): Pick<Turn, 'c
   return {
     async conclude(outcome) {
       const state = stateAfter(outcome)
-      await record(submitted, state, outcome, deps)
+      await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps))
       // While the outcome is unknown a write may still be under way: the lease runs out by itself.
-      if (outcome.kind !== 'unknown') await lease.release()
+      if (outcome.kind !== 'unknown') await unlessStoreFails(lease.release())
       return answerOf(outcome, { state })
     },
     async giveBack() {
@@ -95,10 +108,10 @@ function ending(submitted: FlowRow, lease: Lease, deps: TurnDeps): Pick<Turn, 'c
   }
 }
 
-/** The person is answered even if the row cannot be written: the outcome is true, and GET falls back to "unknown". */
-async function record(flow: FlowRow, state: 'verified' | 'settled', outcome: Outcome, deps: TurnDeps): Promise<void> {
+/** The person is told what happened even if it cannot be written down: GET then says "unknown", and the lease runs out. */
+async function unlessStoreFails(write: Promise<unknown>): Promise<void> {
   try {
-    await saveFlow(flow, { state, outcome }, deps)
+    await write
   } catch (error) {
     if (!isFault(error)) throw error
   }

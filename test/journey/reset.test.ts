@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { answers } from '../../functions/http/answers.ts'
 import { cloudOnly, vanished } from '../../local/people.ts'
-import { call } from '../../local/reset-client.ts'
+import { call, codeIn } from '../../local/reset-client.ts'
 import { outcomes, type OutcomeKind } from '../../shared/outcome.ts'
 import { messagesSent, passGate, personNamed, signIn, useSystem } from './support.ts'
 
@@ -180,8 +180,7 @@ it('the service says that it is up, and nothing more', async () => {
 it('no password, code, name or address stands in the logs of functions and agent', async () => {
   const { folder, forest, parts } = running()
   const logs = await Promise.all(['host', 'agent-1'].map((name) => readFile(join(folder, 'logs', `${name}.log`), 'utf8')))
-  const mails = await parts.mail.call('messages')
-  const codes = mails.map(({ text }) => /\b\d{8}\b/.exec(text)?.[0] ?? '')
+  const codes = (await parts.mail.call('messages')).map(({ text }) => codeIn(text))
   const people = forest.users.flatMap(({ sam, dn, upn, displayName, password }) => [sam, dn, upn, displayName, password])
   const secrets = [goodPassword, forest.serviceAccount.password, ...codes, ...people]
 
