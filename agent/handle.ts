@@ -37,7 +37,8 @@ export interface HandleDeps {
 
 export async function handle(delivery: Delivery, deps: HandleDeps): Promise<Handling> {
   const opened = await open(delivery, deps.tenantId, deps.keys)
-  if (opened.kind === 'rejected') return refuse('rejected', 'envelopeRejected', delivery, deps)
+  // Without a reply session nobody could be told: as good as not authentic.
+  if (opened.kind === 'rejected' || !delivery.replyToSessionId) return refuse('rejected', 'envelopeRejected', delivery, deps)
   const entered = enter(delivery, opened, deps)
   if (entered.kind === 'replay') return refuse('replays', 'replayRefused', delivery, deps)
   if (entered.reply) return { kind: 'answered', reply: entered.reply }

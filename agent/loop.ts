@@ -9,7 +9,7 @@
  * A fault that trying again may mend gives the message back after a pause; a journal that cannot be written ends the agent.
  */
 import type { Clock } from '../shared/clock.ts'
-import { Fault, faultWord, isFault } from '../shared/fault.ts'
+import { faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import { connectRelay, type Delivery, type RelaySettings } from '../shared/relay/client.ts'
 import { keepAlive, type Link, type Watchdog } from '../shared/relay/watchdog.ts'
@@ -71,10 +71,13 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
 
     async function receive(delivery: Delivery): Promise<void> {
       lastMessageAt = clock.monotonic()
-      const work = settleDelivery(delivery, client.send)
-      inHand.set(String(delivery.messageId), work)
+      const messageId = String(delivery.messageId)
+      // The lock of an earlier delivery may have run out while it is still being worked on: one at a time, in order.
+      const earlier = inHand.get(messageId)
+      const work = earlier ? earlier.then(() => settleDelivery(delivery, client.send)) : settleDelivery(delivery, client.send)
+      inHand.set(messageId, work)
       await work
-      inHand.delete(String(delivery.messageId))
+      if (inHand.get(messageId) === work) inHand.delete(messageId)
     }
   }
 
@@ -96,7 +99,7 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
 
   async function answer(delivery: Delivery, body: Buffer, send: Send): Promise<void> {
     const messageId = String(delivery.messageId)
-    if (delivery.replyToSessionId === undefined) throw new Fault('INPUT_REFUSED', 'an authentic request names no reply session')
-    await send('replies', { messageId, correlationId: messageId, sessionId: delivery.replyToSessionId, body, ttlMs: replyTtlMs })
+    const sessionId = delivery.replyToSessionId ?? ''
+    await send('replies', { messageId, correlationId: messageId, sessionId, body, ttlMs: replyTtlMs })
   }
 }

@@ -21,7 +21,7 @@ const usable: readonly { what: string; password: string; not?: string }[] = [
   { what: 'letter case', password: 'mIxEd-CaSe-1234', not: 'MiXeD-cAsE-1234' },
   { what: '127 UTF-16 units', password: `Aa1${'x'.repeat(124)}`, not: `Aa1${'x'.repeat(123)}` },
   { what: '174 bytes of UTF-8', password: `Aa1-${'ü'.repeat(85)}`, not: `Aa1-${'ü'.repeat(84)}` },
-  { what: '43 emoji in 174 bytes', password: `a1${'😀'.repeat(43)}`, not: `a1${'😀'.repeat(42)}` },
+  { what: '42 emoji and six letters in 174 bytes', password: `Aa1xyz${'😀'.repeat(42)}`, not: `Aa1xyz${'😀'.repeat(41)}` },
 ]
 
 const refused = [
