@@ -7,11 +7,11 @@
 import type { Clock } from '../../shared/clock.ts'
 import { completed, create } from './add.ts'
 import { Attributes, type Value } from './attributes.ts'
+import { delegableRights } from './delegation.ts'
 import { dnKey, parseDn } from './dn.ts'
 import { type Domain, dnsDomain, emptyDomain, places } from './domain.ts'
 import type { Entry } from './entries.ts'
 import { filetime, guidOctets, interval, sidOctets } from './identifiers.ts'
-import { delegableRights } from './rights.ts'
 import { accountFlag, classes } from './schema.ts'
 import { parseBase, type SampleForest, type SampleUser } from './seed.ts'
 

@@ -6,11 +6,11 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import { oid } from './controls.ts'
+import type { Delegation } from './delegation.ts'
 import { type Dn, formatDn } from './dn.ts'
 import { type Entry, Tree } from './entries.ts'
 import { generalizedTime } from './identifiers.ts'
 import { type PasswordPolicy, policyFor } from './policy.ts'
-import type { Delegation } from './rights.ts'
 
 export interface Domain {
   readonly tree: Tree

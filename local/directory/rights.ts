@@ -6,21 +6,12 @@
  * nothing: AdminSDHolder's ACL replaces theirs ([MS-ADTS] 3.1.1.6.1). Change Password is open to everybody who knows the old one.
  */
 
-import { type Dn, isWithin } from './dn.ts'
+import type { DelegableRight } from './delegation.ts'
+import { isWithin } from './dn.ts'
 import type { Domain } from './domain.ts'
 import type { Entry } from './entries.ts'
 import { isAdministrator } from './membership.ts'
 import { writableAttributes } from './schema.ts'
-
-export const delegableRights = ['resetPassword', 'changePassword', 'lockoutTime', 'pwdLastSet'] as const
-export type DelegableRight = (typeof delegableRights)[number]
-
-/** Access control entries on `container`, for descendant user objects. */
-export interface Delegation {
-  trustee: Entry
-  container: Dn
-  rights: readonly DelegableRight[]
-}
 
 function hasDelegated(domain: Domain, actor: Entry, target: Entry, right: DelegableRight): boolean {
   if (target.credential === undefined || target.attributes.text('adminCount') === '1') return false
