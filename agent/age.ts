@@ -13,9 +13,15 @@ export type Stamps = Pick<Delivery, 'enqueuedAt' | 'lockedUntil' | 'received'>
 /** ms; NaN (older than every limit: `<=` is false) when the broker's stamps are missing. */
 export function messageAgeMs(stamps: Stamps, lockMs: number, clock: Clock): number {
   const queuedMs = Math.max(0, stamps.lockedUntil - lockMs - stamps.enqueuedAt)
-  const sinceMs = Math.max(clock.now() - stamps.received.wall, clock.monotonic() - stamps.received.monotonic)
-  return queuedMs + Math.max(0, sinceMs)
+  return queuedMs + sinceReceivedMs(stamps, clock)
 }
+
+const sinceReceivedMs = ({ received }: Pick<Stamps, 'received'>, clock: Clock): number =>
+  Math.max(0, clock.now() - received.wall, clock.monotonic() - received.monotonic)
+
+/** Whether what begins now and takes at most `ms` is over before the lock is: until then nobody else has the message. */
+export const lockOutlasts = (ms: number, stamps: Pick<Stamps, 'received'>, lockMs: number, clock: Clock): boolean =>
+  sinceReceivedMs(stamps, clock) + ms < lockMs
 
 /** The sender's clock and the broker's differ by more than this: nobody can say how old the wish is. */
 const maxSkewMs = 60_000

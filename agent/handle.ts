@@ -2,26 +2,29 @@
  * One message: open it, see whether it is known, do it, answer it. The loop settles it as this says.
  *
  * Silence for what is not authentic; the recorded answer for what was answered before; otherwise the work, whose sealed
- * reply is journalled before it is sent and sent before the message is settled. An `unknown` is not journalled as
- * finished: settle.ts keeps looking until it can say more.
+ * reply is journalled before it is sent. An `unknown` is not journalled as finished: settle.ts keeps looking until it can
+ * say more. A write begins only if it ends within the delivery's lock: afterwards somebody else may have the message.
  */
 import type { Clock } from '../shared/clock.ts'
-import { type FaultCode, faultWord, isFault } from '../shared/fault.ts'
+import { Fault, type FaultCode, faultWord, isFault } from '../shared/fault.ts'
 import type { EventName, Log } from '../shared/log.ts'
 import { outcomes } from '../shared/outcome.ts'
 import type { Reply } from '../shared/payload.ts'
 import type { Delivery } from '../shared/relay/client.ts'
 import { sealReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
-import { clocksAgree, messageAgeMs } from './age.ts'
+import { clocksAgree, lockOutlasts, messageAgeMs, type Stamps } from './age.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Entered, Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import { type Opened, open, openPassword } from './open.ts'
-import { type ResetJob, type ResetResult, reset } from './reset.ts'
+import { type ResetJob, type ResetResult, reset, unlessBegun } from './reset.ts'
 import type { Tally } from './tally.ts'
 
-export type Handling = { kind: 'silent' } | { kind: 'answered'; reply: Buffer }
+export type Handling =
+  | { kind: 'silent' }
+  /** `refused`: nothing was changed. `record` is called before the reply is sent, `told` after. */
+  | { kind: 'answered'; reply: Buffer; refused: boolean; record(): void; told(): void }
 
 export interface HandleDeps {
   agentId: Buffer
@@ -41,8 +44,13 @@ export async function handle(delivery: Delivery, deps: HandleDeps): Promise<Hand
   if (opened.kind === 'rejected' || !delivery.replyToSessionId) return refuse('rejected', 'envelopeRejected', delivery, deps)
   const entered = enter(delivery, opened, deps)
   if (entered.kind === 'replay') return refuse('replays', 'replayRefused', delivery, deps)
-  if (entered.reply) return { kind: 'answered', reply: entered.reply }
-  return { kind: 'answered', reply: await work(delivery, opened, entered, deps) }
+  const entry = { id: opened.id, sequenceNumber: delivery.sequenceNumber }
+  const told = () => deps.journal.told(entry)
+  if (entered.reply) return { kind: 'answered', reply: entered.reply, refused: false, record: () => {}, told }
+  const { outcome, reply } = await work(delivery, opened, entered, deps)
+  if (outcome.kind === 'unknown') return { kind: 'answered', reply, refused: false, record: () => {}, told: () => {} }
+  const refused = outcomes[outcome.kind].effect === 'notChanged'
+  return { kind: 'answered', reply, refused, record: () => deps.journal.finish(entry, reply), told }
 }
 
 function refuse(
@@ -64,11 +72,12 @@ function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, c
     replyToSessionId: delivery.replyToSessionId ?? '',
     envelope,
     receivedAt: clock.now(),
-    ageMs: messageAgeMs(delivery, times.lockMs, clock),
+    // Without the broker's stamps nothing is begun, and the row must be written all the same.
+    ageMs: messageAgeMs(delivery, times.lockMs, clock) || 0,
   })
 }
 
-async function work(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, deps: HandleDeps): Promise<Buffer> {
+async function work(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, deps: HandleDeps) {
   const { request, key, id } = opened
   const stopwatch = startStopwatch(deps.clock)
   const about = { request: String(delivery.messageId), deliveries: delivery.deliveryCount }
@@ -83,25 +92,34 @@ async function work(delivery: Delivery, opened: Opened, entered: Entered & { kin
   deps.log(event, { ...about, outcome: outcome.kind, elapsedMs: Math.round(stopwatch.elapsedMs()), ...job.refusal })
   const { opened: openedMs, lookedUp, set } = stopwatch.marks
   const spentMs: Reply['spentMs'] = [bounded(queuedMs), bounded(openedMs), bounded(lookedUp), bounded(set)]
-  const sealed = sealReply({ outcome, agentId: deps.agentId, spentMs, policy }, key, deps.tenantId, id)
-  if (outcome.kind !== 'unknown') deps.journal.finish({ id, sequenceNumber: delivery.sequenceNumber }, sealed)
-  return sealed
+  return { outcome, reply: sealReply({ outcome, agentId: deps.agentId, spentMs, policy }, key, deps.tenantId, id) }
 }
 
 type Job = ResetJob & { refusal: { ldapCode?: number; ldapHex?: string | undefined } }
 
 function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, stopwatch: Stopwatch, deps: HandleDeps): Job {
   const { id, request } = opened
-  const ageMs = () => messageAgeMs(delivery, deps.times.lockMs, deps.clock)
+  const { ldapMs, lockMs } = deps.times
+  let stamps: Stamps = delivery
+  const ageMs = () => messageAgeMs(stamps, lockMs, deps.clock)
   const startWithinMs = Math.min(request.startWithinMs, deps.times.startWithinMs)
   const job: Job = {
     request,
-    password: openPassword(opened, 'new', deps.keys).finally(() => stopwatch.mark('opened')),
+    openPassword: () => openPassword(opened, 'new', deps.keys).finally(() => stopwatch.mark('opened')),
+    async confirm() {
+      // What lay in a socket while this process stood still looks new here: only the broker knows how old it is, and whose.
+      stamps = { enqueuedAt: delivery.enqueuedAt, ...(await delivery.renew()) }
+    },
     again: entered.seenBefore > 0 || delivery.deliveryCount > 0,
     othersHadIt: delivery.deliveryCount > entered.seenBefore,
     begun: entered.begun,
     ageMs,
-    mayBegin: () => ageMs() <= startWithinMs,
+    mayBegin() {
+      if (!(ageMs() <= startWithinMs)) return false
+      // Given back, so that the next delivery begins with a whole lock before it.
+      if (!lockOutlasts(ldapMs, stamps, lockMs, deps.clock)) throw new Fault('DEADLINE_PASSED', 'the lock could end before the write')
+      return true
+    },
     begin: (begun) => deps.journal.begin({ id, sequenceNumber: delivery.sequenceNumber }, begun),
     mark: stopwatch.mark,
     refused: ({ ldapCode, hex }) => {
@@ -124,7 +142,7 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
     if (failure === undefined) throw error
     log(failure.event, { fault: faultWord(error) })
     // Nothing was written by this delivery; only an earlier one may have.
-    return { outcome: { kind: job.begun !== undefined || job.othersHadIt ? 'unknown' : failure.outcome } }
+    return { outcome: unlessBegun(job, failure.outcome) }
   }
 }
 
@@ -153,4 +171,5 @@ function startStopwatch(clock: Clock): Stopwatch {
   }
 }
 
-const bounded = (ms: number) => Math.min(600_000, Math.max(0, Math.round(ms)))
+/** As the reply carries it; 0 for what cannot be known. */
+const bounded = (ms: number) => Math.min(600_000, Math.max(0, Math.round(ms) || 0))

@@ -4,7 +4,8 @@
  * One row per delivery of a request: id and the broker's sequence number. The same pair again is a redelivery; the same
  * id under another number is a replay. A row is written before the directory is touched and again with the sealed reply,
  * each on disk before the next step. While a row is unfinished it keeps the envelope as it was received, so that after a
- * restart the outcome can be found out; a password in clear never comes here. An agent that cannot write this stops.
+ * restart the outcome can be found out; until its reply was sent it is not done with. A password in clear never comes here.
+ * An agent that cannot write this stops.
  */
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -26,7 +27,8 @@ export interface Begun {
   pwdLastSet: bigint
 }
 
-export type Unfinished = Entry & { begun: Begun | undefined }
+/** With a reply: the outcome is known, but nobody is known to have been told. */
+export type Unfinished = Entry & { begun: Begun | undefined; reply: Buffer | undefined }
 
 export type Entered =
   | { kind: 'replay' }
@@ -36,18 +38,21 @@ export type Entered =
 export interface Journal {
   enter(entry: Entry): Entered
   begin(entry: Pick<Entry, 'id' | 'sequenceNumber'>, begun: Begun): void
-  /** With the sealed reply, to be sent again on a redelivery; without one once no redelivery is possible. */
-  finish(entry: Pick<Entry, 'id' | 'sequenceNumber'>, reply?: Buffer): void
-  /** Entered by this or a former run of the agent, and no final answer known. */
+  /** With the sealed reply, to be sent again on a redelivery. */
+  finish(entry: Pick<Entry, 'id' | 'sequenceNumber'>, reply: Buffer): void
+  /** The reply was sent, or an event instead of it, or nobody waits any more. */
+  told(entry: Pick<Entry, 'id' | 'sequenceNumber'>): void
+  /** Entered by this or a former run of the agent, and no final answer known to have been sent. */
   unfinished(): Unfinished[]
   /** Forgets what is older: no replay of it could pass the age checks any more. */
   prune(olderThanMs: number): void
   close(): void
 }
 
+/** `finished`: 0 open, 1 answered, 2 told. */
 const schema = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
+  PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS requests (
     id BLOB NOT NULL, sequence_number TEXT NOT NULL, message_id TEXT NOT NULL, reply_session TEXT NOT NULL,
     envelope BLOB, received_at INTEGER NOT NULL, age_ms INTEGER NOT NULL, seen INTEGER NOT NULL,
@@ -71,7 +76,8 @@ function journalOn(db: DatabaseSync): Journal {
   const seen = db.prepare('UPDATE requests SET seen = seen + 1 WHERE id = ?')
   const begin = db.prepare('UPDATE requests SET begun_pwd_last_set = ? WHERE id = ? AND sequence_number = ?')
   const finish = db.prepare('UPDATE requests SET reply = ?, finished = 1, envelope = NULL WHERE id = ? AND sequence_number = ?')
-  const unfinished = db.prepare('SELECT * FROM requests WHERE finished = 0')
+  const told = db.prepare('UPDATE requests SET finished = 2, envelope = NULL WHERE id = ? AND sequence_number = ?')
+  const unfinished = db.prepare('SELECT * FROM requests WHERE finished < 2')
   const prune = db.prepare('DELETE FROM requests WHERE received_at < ?')
   return {
     enter: (entry) =>
@@ -91,8 +97,15 @@ function journalOn(db: DatabaseSync): Journal {
           )
         return { kind: 'entered', seenBefore: Number(row?.['seen'] ?? 0), begun: begunIn(row), reply: bytesIn(row?.['reply']) }
       }),
-    begin: ({ id, sequenceNumber }, { pwdLastSet }) => guarded(() => void begin.run(pwdLastSet.toString(), id, sequenceNumber)),
-    finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply ?? null, id, sequenceNumber)),
+    begin: ({ id, sequenceNumber }, { pwdLastSet }) =>
+      guarded(() => {
+        // The one commit that waits for the disk: that a write began must outlast a power failure.
+        db.exec('PRAGMA synchronous = FULL')
+        begin.run(pwdLastSet.toString(), id, sequenceNumber)
+        db.exec('PRAGMA synchronous = NORMAL')
+      }),
+    finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply, id, sequenceNumber)),
+    told: ({ id, sequenceNumber }) => guarded(() => void told.run(id, sequenceNumber)),
     unfinished: () => guarded(() => unfinished.all().map(toUnfinished)),
     prune: (olderThanMs) => guarded(() => void prune.run(Math.round(olderThanMs))),
     close: () => db.close(),
@@ -117,6 +130,7 @@ const toUnfinished = (row: Row): Unfinished => ({
   receivedAt: Number(row['received_at']),
   ageMs: Number(row['age_ms']),
   begun: begunIn(row),
+  reply: bytesIn(row['reply']),
 })
 
 /** Readable by the service account alone, before sqlite makes it with the process's umask. */

@@ -57,16 +57,17 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys {
     const secret = await answered(() => secrets.getSecret(packageKeyName, { version: name }))
     const bytes = Buffer.from(secret?.value ?? '', 'base64url')
     const key = bytes.length === 32 ? { version: Buffer.from(version), bytes } : undefined
-    // Bounded: whoever can send to the queue can name any version, and must not fill memory with them.
-    if (known.size >= maxKept) known.clear()
+    // Bounded: whoever can send to the queue can name any version, and must not fill memory, nor push a real key out of it.
+    if (known.size >= maxKept) for (const [other, { key: real }] of known) if (!real) known.delete(other)
     known.set(name, { key, until: clock.monotonic() + (key ? keptMs : unknownKeptMs) })
     return key
   }
 
   function decrypter(version: string): CryptographyClient {
+    const kept = decrypters.get(version)
+    if (kept) return kept
     if (decrypters.size >= maxKept) decrypters.clear()
-    const client =
-      decrypters.get(version) ?? new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options)
+    const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options)
     decrypters.set(version, client)
     return client
   }
@@ -85,7 +86,9 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys {
     },
     decrypt,
     async forEvents() {
-      if (lastOpened) return lastOpened
+      // Retired since, it would be heard by nobody: then the newest.
+      const last = lastOpened && (await packageKey(Buffer.from(lastOpened.version)))
+      if (last) return last
       const [newest] = await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))
       const key = newest && (await packageKey(newest))
       if (!key) throw new Fault('KEY_UNAVAILABLE', 'there is no enabled package key yet')
@@ -139,7 +142,7 @@ async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promis
     .map(({ version }) => Buffer.from(version, 'hex'))
 }
 
-/** Undefined for the vault's own "no" (400 bad ciphertext, 403 disabled, 404 unknown); KEY_UNAVAILABLE for everything else. */
+/** Undefined for the vault's own "no" about a version or a blob; KEY_UNAVAILABLE for everything else. */
 async function answered<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call()
@@ -149,12 +152,16 @@ async function answered<T>(call: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Bad ciphertext, no such version, disabled. A 404 or 400 of a proxy or of the sign-in is none, nor is a closed network's 403. */
+const finalNos = ['400 BadParameter', '404 KeyNotFound', '404 SecretNotFound', '403 KeyDisabled', '403 SecretDisabled']
+
 function isFinalNo(error: unknown): boolean {
-  if (!(error instanceof Error) || !('statusCode' in error)) return false
-  const inner = 'details' in error ? JSON.stringify(error.details) : ''
-  // 403 also means a missing right, which is a set-up problem to report and wait for, not an answer about the message.
-  const disabled = error.statusCode === 403 && /disabled/i.test(`${error.message}${inner}`)
-  return error.statusCode === 400 || error.statusCode === 404 || disabled
+  const { statusCode, code, details } = (error ?? {}) as { statusCode?: number; code?: string; details?: VaultDetails }
+  return [code, details?.error?.innerError?.code].some((word) => finalNos.includes(`${statusCode} ${word}`))
+}
+
+interface VaultDetails {
+  error?: { innerError?: { code?: string } }
 }
 
 const unavailable = (cause: unknown) => new Fault('KEY_UNAVAILABLE', 'the vault did not answer', { cause })

@@ -1,15 +1,16 @@
 /**
  * For each delivery, settle it as handling says.
  *
- * The crash story. A message is settled only after its reply was sent, and its reply is sent only after it was journalled:
+ * The crash story. A change is journalled, then told, then its message is settled. A refusal is told only once its message
+ * is gone: as long as there may be another delivery, another agent may still do what this one could not.
  *  - killed before the journal notes a write: the lock runs out, the next delivery starts afresh;
  *  - killed between that note and the reply: the next delivery, here or at another agent, asks the directory first;
  *  - killed after the reply: the next delivery here sends the recorded reply again, elsewhere asks the directory first;
- *  - never delivered again: settle.ts finds out after the restart and says so with an event.
+ *  - never delivered again, or its reply never taken by the broker: settle.ts finds out and says so with an event.
  * A fault that trying again may mend gives the message back after a pause; a journal that cannot be written ends the agent.
  */
 import type { Clock } from '../shared/clock.ts'
-import { faultWord, isFault } from '../shared/fault.ts'
+import { Fault, faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import { connectRelay, type Delivery, type RelaySettings } from '../shared/relay/client.ts'
 import { keepAlive, type Link, type Watchdog } from '../shared/relay/watchdog.ts'
@@ -44,6 +45,8 @@ export interface LoopOptions {
 
 const replyTtlMs = 300_000
 const pauseMs = 1_000
+/** A link that lives answers within milliseconds. One that is gone takes the SDK 20 s, and whoever comes next waits for that. */
+const linkMs = 3_000
 
 export function runLoop({ relay: settings, concurrency, handle, fatal, clock, log }: LoopOptions): Loop {
   const inHand = new Map<string, Promise<void>>()
@@ -52,8 +55,10 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
     relay,
     inHand: (messageId) => inHand.has(messageId),
     async drain(ms) {
-      await relay.current()?.stop()
-      await Promise.race([Promise.allSettled(inHand.values()), clock.sleep(ms, { unref: true })])
+      // On a link that is gone the SDK's stop may fail or never return; what is in hand is waited for all the same.
+      const stopped = Promise.resolve(relay.current()?.stop()).catch(() => {})
+      const finished = stopped.then(() => Promise.allSettled(inHand.values()))
+      await Promise.race([finished, clock.sleep(ms, { unref: true })])
     },
   }
 
@@ -86,20 +91,30 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
   async function settleDelivery(delivery: Delivery, send: Send): Promise<void> {
     try {
       const handling = await handle(delivery)
-      if (handling.kind === 'answered') await answer(delivery, handling.reply, send)
-      await delivery.complete()
+      if (handling.kind === 'silent') return await soon(delivery.complete())
+      if (handling.refused) await soon(delivery.complete())
+      handling.record()
+      await answer(delivery, handling.reply, send)
+      handling.told()
+      if (!handling.refused) await soon(delivery.complete())
     } catch (error) {
       log('listenerError', { request: String(delivery.messageId), fault: faultWord(error) })
       if (isFault(error, 'JOURNAL_FAILED')) return fatal(error)
       await clock.sleep(pauseMs, { unref: true })
       // If this fails too, the lock runs out by itself.
-      await delivery.abandon().catch(() => {})
+      await soon(delivery.abandon()).catch(() => {})
     }
+  }
+
+  function soon<T>(work: Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>()
+    clock.deadline(linkMs).addEventListener('abort', () => late.reject(new Fault('RELAY_DOWN', `no answer within ${linkMs} ms`)))
+    return Promise.race([work, late.promise])
   }
 
   async function answer(delivery: Delivery, body: Buffer, send: Send): Promise<void> {
     const messageId = String(delivery.messageId)
     const sessionId = delivery.replyToSessionId ?? ''
-    await send('replies', { messageId, correlationId: messageId, sessionId, body, ttlMs: replyTtlMs })
+    await send('replies', { messageId, correlationId: messageId, sessionId, body, ttlMs: replyTtlMs }, clock.deadline(linkMs))
   }
 }

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { ClientSecretCredential } from '@azure/identity'
+import { ClientCertificateCredential, ClientSecretCredential, type TokenCredential } from '@azure/identity'
 import packageJson from '../package.json' with { type: 'json' }
 import { every, systemClock } from '../shared/clock.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
@@ -38,13 +38,21 @@ const pruneEveryMs = 3_600_000
 const journalKeptMs = 7 * 24 * 3_600_000
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { settings: { type: 'string' }, help: { type: 'boolean' } } })
-  const file = values.settings ?? process.env[fileVariable]
-  if (values.help || file === undefined) {
+  const values = readArguments()
+  const file = values?.settings ?? process.env[fileVariable]
+  if (values === undefined || values.help || file === undefined) {
     process.stdout.write(usage)
-    return values.help ? exitCodes.stopped : exitCodes.usage
+    return values?.help ? exitCodes.stopped : exitCodes.usage
   }
   return run(readSettings(file, process.env))
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { settings: { type: 'string' }, help: { type: 'boolean' } } }).values
+  } catch {
+    return undefined
+  }
 }
 
 async function run(settings: AgentSettings): Promise<number> {
@@ -55,14 +63,15 @@ async function run(settings: AgentSettings): Promise<number> {
   const tenantId = guidBytes(settings.tenantId)
   const localCa = settings.localCaFile === undefined ? undefined : readFileSync(settings.localCaFile, 'utf8')
   const journal = openJournal(settings.journalFile)
-  const keys = openKeys({ url: settings.vault.url, credential: openCredential(settings, localCa), localCa }, clock)
+  const credential = openCredential(settings, localCa)
+  const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
   const directory = openDirectory(directorySettings(settings), { clock, log })
   const tally = createTally()
   const { times } = settings
   const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
 
   const loop = runLoop({
-    relay: relaySettings(settings, openCredential(settings, localCa), localCa),
+    relay: relaySettings(settings, credential, localCa),
     concurrency: settings.concurrency,
     handle: (delivery) => handle(delivery, shared),
     fatal: (error) => stop.abort(error),
@@ -97,18 +106,23 @@ async function run(settings: AgentSettings): Promise<number> {
   return exitCodes.stopped
 }
 
-function openCredential({ tenantId, identity }: AgentSettings, localCa: string | undefined) {
+function openCredential({ tenantId, identity }: AgentSettings, localCa: string | undefined): TokenCredential {
   const local = localCa === undefined ? {} : { disableInstanceDiscovery: true, tlsOptions: { ca: localCa } }
-  const secret = readSecretFile(identity.secretFile).use((value) => value.toString('utf8'))
-  return new ClientSecretCredential(tenantId, identity.clientId, secret, { authorityHost: identity.authority, ...local })
+  const options = { authorityHost: identity.authority, ...local }
+  const { clientId, certificateFile, secretFile } = identity
+  if (certificateFile !== undefined)
+    return new ClientCertificateCredential(tenantId, clientId, { certificatePath: certificateFile }, options)
+  return new ClientSecretCredential(tenantId, clientId, textOf(secretFile ?? ''), options)
 }
 
-function relaySettings({ relay }: AgentSettings, credential: ClientSecretCredential, ca: string | undefined): RelaySettings {
-  const { namespace, connectionStringFile, transport } = relay
-  if (namespace !== undefined) return { address: { kind: 'identity', namespace, credential }, transport, ca }
-  const connectionString = readSecretFile(connectionStringFile ?? '').use((value) => value.toString('utf8'))
-  return { address: { kind: 'connectionString', connectionString }, transport, ca }
+function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca: string | undefined): RelaySettings {
+  const { namespace, endpoint, connectionStringFile, proxyUrlFile, transport } = relay
+  const road = { transport, ca, proxyUrl: proxyUrlFile === undefined ? undefined : textOf(proxyUrlFile) }
+  if (namespace !== undefined) return { ...road, address: { kind: 'identity', namespace, endpoint, credential } }
+  return { ...road, address: { kind: 'connectionString', connectionString: textOf(connectionStringFile ?? '') } }
 }
+
+const textOf = (path: string) => readSecretFile(path).use((value) => value.toString('utf8'))
 
 function directorySettings({ directory, times }: AgentSettings) {
   const { bindPasswordFile, caFile, ...rest } = directory
@@ -125,9 +139,14 @@ function explain(error: unknown): string {
   return [faultWord(error), ...frames].join('\n')
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+function report(error: unknown): number {
   process.stderr.write(`${explain(error)}\n`)
   return isFault(error, 'JOURNAL_FAILED') ? exitCodes.journal : isFault(error) && error.permanent ? exitCodes.settings : exitCodes.internal
-})
-// Sockets of a broker that does not say goodbye must not keep a stopped agent alive.
-process.exit()
+}
+
+// What ships is CommonJS, which has no top-level await. Should nothing be left that could wake `main`, that is a failure.
+process.exitCode = exitCodes.internal
+// Exits by itself: sockets of a broker that does not say goodbye must not keep a stopped agent alive.
+void main()
+  .catch(report)
+  .then((code) => process.exit(code))

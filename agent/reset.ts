@@ -16,8 +16,10 @@ import { afterProof, changedSince, nextStep, type Situation } from './redelivery
 
 export interface ResetJob {
   request: Request
-  /** Undefined when the password's blob was refused. */
-  password: Promise<Secret | undefined>
+  /** Undefined when the password's blob was refused. Asked once, and wiped here whatever happens. */
+  openPassword(): Promise<Secret | undefined>
+  /** Makes sure that the message is still this agent's, and how old it is; rejects if not. Before any decision about time. */
+  confirm(): Promise<void>
   /** Delivered before: to this agent, or to another whose journal cannot be asked. */
   again: boolean
   othersHadIt: boolean
@@ -39,30 +41,37 @@ export interface ResetResult {
 }
 
 export async function reset(job: ResetJob, directory: Directory): Promise<ResetResult> {
+  const opening = job.openPassword()
   try {
-    const [located, password] = await Promise.all([directory.locate(job.request.sourceAnchor ?? ''), job.password])
+    // The look-ups, the vault and the broker are asked at the same time: together they take as long as the slowest.
+    const [located, password] = await Promise.all([lookUp(job, directory), opening, job.confirm()])
     job.mark('lookedUp')
-    if (password === undefined) return { outcome: { kind: 'rejected' } }
+    if (password === undefined) return { outcome: unlessBegun(job, 'rejected') }
     if (located.kind !== 'user') return { outcome: located }
     const { user } = located
+    if (located.protected) return { outcome: unlessBegun(job, 'protectedAccount') }
     const outcome = job.again ? await settleEarlier(job, user, password, directory) : await write(job, user, password, directory)
     return { outcome, policy: isPolicyRefusal(outcome) ? await directory.policy(user).catch(() => undefined) : undefined }
   } finally {
     // Whatever ended this, and even if the password only arrives now.
-    job.password.then((password) => password?.wipe()).catch(() => {})
+    opening.then((password) => password?.wipe()).catch(() => {})
   }
 }
 
+async function lookUp(job: ResetJob, directory: Directory) {
+  const located = await directory.locate(job.request.sourceAnchor ?? '')
+  return located.kind === 'user' ? { ...located, protected: await directory.isProtected(located.user) } : located
+}
+
 async function write(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
-  if (!job.mayBegin()) return notBegun(job)
-  if (await directory.isProtected(user)) return { kind: 'protectedAccount' }
+  if (!job.mayBegin()) return unlessBegun(job, 'expired')
   const refusal = await directory.eligibility(user)
-  if (refusal) return refusal
+  if (refusal) return unlessOurs(job, user, password, refusal, directory)
   job.begin({ pwdLastSet: user.pwdLastSet })
   try {
     const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
     job.mark('set')
-    if (result.kind === 'notBegun') return notBegun(job)
+    if (result.kind === 'notBegun') return unlessBegun(job, 'expired')
     if (result.kind === 'refused') return await afterRefusal(job, user, password, result, directory)
     // The password is set; that "must change" was refused is a missing right, for the log and the administrator.
     if ('extrasRefused' in result) job.refused(result.extrasRefused)
@@ -73,11 +82,17 @@ async function write(job: ResetJob, user: User, password: Secret, directory: Dir
   }
 }
 
-/** A refusal on a redelivery may be about our own earlier write: "in history" is what a directory says of a password it has. */
 async function afterRefusal(job: ResetJob, user: User, password: Secret, refusal: Refusal, directory: Directory): Promise<AgentOutcome> {
   job.refused(refusal)
-  const outcome = await directory.diagnose(user, password, refusal)
-  if (!job.again || outcome.kind !== 'policy.history') return outcome
+  return unlessOurs(job, user, password, await directory.diagnose(user, password, refusal), directory)
+}
+
+/** What a directory says of a password it has, or has just been given; `filter` is what is left where nothing else explains it. */
+const saidOfOurOwn: readonly AgentOutcome['kind'][] = ['policy.history', 'policy.minAge', 'policy.filter']
+
+/** A refusal on a redelivery may be about our own earlier write. */
+async function unlessOurs(job: ResetJob, user: User, password: Secret, outcome: AgentOutcome, directory: Directory): Promise<AgentOutcome> {
+  if (!job.again || !saidOfOurOwn.includes(outcome.kind)) return outcome
   return (await directory.provePassword(user, password)) === 'right' ? finish(job, user, directory) : outcome
 }
 
@@ -120,4 +135,7 @@ const extras = (request: Request): Extras => ({
 })
 
 /** "Not changed" is said only by whoever can prove that nobody began. */
-const notBegun = (job: ResetJob): AgentOutcome => ({ kind: job.begun !== undefined || job.othersHadIt ? 'unknown' : 'expired' })
+export const unlessBegun = <K extends 'expired' | 'rejected' | 'protectedAccount' | 'directoryUnavailable' | 'permissionDenied'>(
+  { begun, othersHadIt }: Pick<ResetJob, 'begun' | 'othersHadIt'>,
+  kind: K,
+): { kind: K | 'unknown' } => ({ kind: begun !== undefined || othersHadIt ? 'unknown' : kind })

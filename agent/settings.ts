@@ -5,10 +5,10 @@
  * problems. Secrets stand in files of their own, which nobody but the agent's account may read.
  */
 import { readFileSync, statSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Fault } from '../shared/fault.ts'
 import { Secret } from '../shared/secret.ts'
-import { checkTimes, defaultTimes } from '../shared/times.ts'
+import { brokenTimes, defaultTimes } from '../shared/times.ts'
 
 const ms = z.coerce.number().int().positive()
 const file = z.string().min(1)
@@ -26,19 +26,36 @@ const schema = z.strictObject({
       /** … or a file with a connection string of this agent's SAS rule. */
       connectionStringFile: file.optional(),
       transport: z.enum(['websockets', 'tcp']).default('websockets'),
+      /** Where the namespace is reached, if not under its own name (a private endpoint): sb://host:port. */
+      endpoint: z
+        .string()
+        .regex(/^sb:\/\/[^/]+$/, 'must be sb://host:port')
+        .optional(),
+      /** A file with http://user:password@host:port of the proxy to go through; WebSockets only. */
+      proxyUrlFile: file.optional(),
     })
     .refine((relay) => (relay.namespace === undefined) !== (relay.connectionStringFile === undefined), {
       message: 'exactly one of namespace and connectionStringFile',
+    })
+    .refine((relay) => relay.proxyUrlFile === undefined || relay.transport === 'websockets', {
+      message: 'proxyUrlFile needs transport websockets: AMQP itself knows no proxies',
     }),
   vault: z.strictObject({ url: https }),
-  identity: z.strictObject({
-    clientId: guid,
-    secretFile: file,
-    authority: https.default('https://login.microsoftonline.com'),
-  }),
+  identity: z
+    .strictObject({
+      clientId: guid,
+      /** PEM with certificate and private key, registered with this agent's application … */
+      certificateFile: file.optional(),
+      /** … or a file with a client secret. */
+      secretFile: file.optional(),
+      authority: https.default('https://login.microsoftonline.com'),
+    })
+    .refine((identity) => (identity.certificateFile === undefined) !== (identity.secretFile === undefined), {
+      message: 'exactly one of certificateFile and secretFile',
+    }),
   directory: z.strictObject({
     /** Any domain controllers; the one that holds the PDC emulator role is found through them. */
-    servers: z.union([z.array(ldaps).min(1), ldaps.transform((one) => [one])]),
+    servers: z.preprocess((given) => (typeof given === 'string' ? [given] : given), z.array(ldaps).min(1)),
     /** The domain's DNS name. */
     domain: z.string().min(1),
     /** Where people are looked for. */
@@ -78,22 +95,26 @@ export function readSettings(path: string, environment: Environment): AgentSetti
   const merged = override(readJson(path, problems), environment, problems)
   const parsed = schema.safeParse(merged)
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`))
-  else problems.push(...secretFiles(parsed.data).flatMap(privateFileProblem))
+  else problems.push(...secretFiles(parsed.data).flatMap(privateFileProblem), ...brokenTimes(parsed.data.times).map(mustHold))
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
   if (problems.length > 0 || !parsed.success) throw invalid(problems)
-  checkTimes(parsed.data.times)
   return Object.freeze(parsed.data)
 }
+
+const mustHold = (rule: string) => `times: ${rule} must hold`
 
 export const readSecretFile = (path: string): Secret => Secret.fromText(readFileSync(path, 'utf8').replace(/\r?\n$/, ''))
 
 export const invalid = (problems: readonly string[]) =>
   new Fault('SETTINGS_INVALID', `${problems.length} problem(s):\n  ${problems.join('\n  ')}`, { permanent: true })
 
-function readJson(path: string, problems: string[]): unknown {
+function readJson(path: string, problems: string[]): object {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    const settings: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return settings
+    problems.push('the settings file holds no JSON object')
+    return {}
   } catch (error) {
     problems.push(error instanceof SyntaxError ? `the settings file is not valid JSON` : `the settings file cannot be read`)
     return {}
@@ -101,7 +122,7 @@ function readJson(path: string, problems: string[]): unknown {
 }
 
 /** AGENT_DIRECTORY_BASE_DN → directory.baseDn: matched against the schema's own names, so a misspelling is a problem. */
-function override(settings: unknown, environment: Environment, problems: string[]): unknown {
+function override(settings: object, environment: Environment, problems: string[]): unknown {
   const merged = structuredClone(settings) as Record<string, unknown>
   const paths = new Map(leafPaths(schema).map((path) => [variableName(path), path]))
   for (const [name, value] of Object.entries(environment)) {
@@ -137,6 +158,8 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
 const secretFiles = ({ relay, identity, directory }: AgentSettings) =>
   [
     ['relay.connectionStringFile', relay.connectionStringFile],
+    ['relay.proxyUrlFile', relay.proxyUrlFile],
+    ['identity.certificateFile', identity.certificateFile],
     ['identity.secretFile', identity.secretFile],
     ['directory.bindPasswordFile', directory.bindPasswordFile],
   ] as const

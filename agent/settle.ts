@@ -4,13 +4,15 @@
  * Only once the message is dead (older than its time to live and a lock) so that no delivery can begin a write any more.
  * Then the directory, on a connection of its own, has the last word: unchanged means it did not happen and never will;
  * changed is proven by one bind. The outcome goes out as a `settled` event; nothing is ever written from here but the
- * extras (unlock, must change) of a write that did happen.
+ * extras (unlock, must change) of a write that did happen. A reply that was recorded and never sent goes out the same way.
  */
 import type { Clock } from '../shared/clock.ts'
-import { faultWord } from '../shared/fault.ts'
+import { readKeyVersion } from '../shared/envelope.ts'
+import { faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
 import { flags } from '../shared/payload.ts'
+import { openReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Journal, Unfinished } from './journal.ts'
@@ -41,6 +43,7 @@ export async function settleUnfinished(deps: SettleDeps): Promise<void> {
     try {
       await settleOne(entry, ageMs, deps)
     } catch (error) {
+      if (isFault(error, 'JOURNAL_FAILED')) throw error
       // The vault or the directory is still away: the row stays, and the next round asks again.
       deps.log('directoryError', { request: entry.messageId, fault: faultWord(error) })
     }
@@ -48,17 +51,23 @@ export async function settleUnfinished(deps: SettleDeps): Promise<void> {
 }
 
 async function settleOne(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<void> {
-  const outcome = ageMs > giveUpMs ? undefined : await finalOutcome(entry, ageMs, deps)
+  const outcome = ageMs > giveUpMs ? undefined : await (entry.reply ? recorded(entry.reply, entry.id, deps) : found(entry, ageMs, deps))
   if (outcome === 'unsure') return
   if (outcome) {
     await deps.tell(entry.id, outcome)
     deps.log('settled', { request: entry.messageId, outcome: outcome.kind })
   }
-  deps.journal.finish(entry)
+  deps.journal.told(entry)
+}
+
+/** What a reply says that the broker did not take. Undefined: its key was retired. */
+async function recorded(reply: Buffer, id: Buffer, { keys, tenantId }: SettleDeps): Promise<AgentOutcome | undefined> {
+  const key = await keys.packageKey(readKeyVersion(reply))
+  return key && openReply(reply, key, tenantId, id).outcome
 }
 
 /** Undefined: it will never be known here (its keys were retired). */
-async function finalOutcome(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
+async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
   const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
   if (opened.kind === 'rejected') return undefined
   const located = await deps.directory.locate(opened.request.sourceAnchor ?? '')
@@ -66,7 +75,7 @@ async function finalOutcome(entry: Unfinished, ageMs: number, deps: SettleDeps):
   const change = changedSince(located.user, ageMs, entry.begun?.pwdLastSet)
   if (change === 'unchanged') return { kind: 'expired' }
   const password = await openPassword(opened, 'new', deps.keys)
-  if (password === undefined) return { kind: 'rejected' }
+  if (password === undefined) return undefined
   try {
     const verdict = afterDeath(await deps.directory.provePassword(located.user, password), change)
     if (verdict !== 'done') return verdict === 'unsure' ? verdict : { kind: verdict }

@@ -4,7 +4,7 @@
  * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
  * Function keys protect nothing here: people call these routes from a browser.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)

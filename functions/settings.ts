@@ -6,9 +6,9 @@
  * identity by `__fullyQualifiedNamespace`, `__tableServiceUri`, `__queueServiceUri`.
  */
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
-import { Fault } from '../shared/fault.ts'
-import { checkTimes, defaultTimes } from '../shared/times.ts'
+import * as z from 'zod'
+import { Fault, isFault } from '../shared/fault.ts'
+import { checkTimes, defaultTimes, type Times } from '../shared/times.ts'
 
 const ms = z.coerce.number().int().positive()
 const https = z.string().regex(/^https:\/\/[^/]+$/, 'must be https://host, nothing after it')
@@ -46,32 +46,55 @@ export const settingsSchema = z.object({
 })
 
 export type FunctionsSettings = ReturnType<typeof readSettings>
+type Environment = Record<string, string | undefined>
 
 /** One Fault SETTINGS_INVALID with every problem; values are never part of it. */
-export function readSettings(environment: Record<string, string | undefined>) {
+export function readSettings(environment: Environment) {
   // An empty value in the settings means "not set": the portal cannot remove one.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const problems: string[] = []
   const parsed = settingsSchema.safeParse(given)
-  if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
-  const s = parsed.data
-  const problems = [
-    one(s.ServiceBus, s.ServiceBus__fullyQualifiedNamespace, 'exactly one of ServiceBus and ServiceBus__fullyQualifiedNamespace'),
-    one(s.DataStorage, s.DataStorage__tableServiceUri, 'exactly one of DataStorage and DataStorage__tableServiceUri'),
-    one(s.DataStorage, s.DataStorage__queueServiceUri, 'exactly one of DataStorage and DataStorage__queueServiceUri'),
-  ].filter((problem) => problem !== undefined)
-  if (problems.length > 0) throw invalid(problems)
-  const times = checkTimes({
-    answerMs: s.ANSWER_MS,
-    ttlMs: s.TTL_MS,
-    startWithinMs: s.START_WITHIN_MS,
-    ldapMs: s.LDAP_MS,
-    lockMs: s.LOCK_MS,
-  })
-  const localCa = s.LOCAL_CA_FILE === undefined ? undefined : readFileSync(s.LOCAL_CA_FILE, 'utf8')
-  return Object.freeze({ ...s, tenantId: Buffer.from(s.TENANT_ID.replaceAll('-', ''), 'hex'), times, localCa })
+  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
+  for (const [one, other] of alternatives) {
+    if ((given[one] === undefined) === (given[other] === undefined)) problems.push(`exactly one of ${one} and ${other}`)
+  }
+  const times = readTimes(given, problems)
+  const localCa = readLocalCa(given, problems)
+  if (problems.length > 0 || !parsed.success || !times) throw invalid(problems)
+  const { data } = parsed
+  return Object.freeze({ ...data, tenantId: Buffer.from(data.TENANT_ID.replaceAll('-', ''), 'hex'), times, localCa })
 }
 
-const one = (a: string | undefined, b: string | undefined, rule: string) => ((a === undefined) === (b === undefined) ? rule : undefined)
+const alternatives = [
+  ['ServiceBus', 'ServiceBus__fullyQualifiedNamespace'],
+  ['DataStorage', 'DataStorage__tableServiceUri'],
+  ['DataStorage', 'DataStorage__queueServiceUri'],
+] as const
+
+const timesSchema = settingsSchema.pick({ ANSWER_MS: true, TTL_MS: true, START_WITHIN_MS: true, LDAP_MS: true, LOCK_MS: true })
+
+/** Undefined when one of them is no duration, which is a problem already. */
+function readTimes(given: Environment, problems: string[]): Times | undefined {
+  const { data } = timesSchema.safeParse(given)
+  if (!data) return undefined
+  const { ANSWER_MS, TTL_MS, START_WITHIN_MS, LDAP_MS, LOCK_MS } = data
+  try {
+    return checkTimes({ answerMs: ANSWER_MS, ttlMs: TTL_MS, startWithinMs: START_WITHIN_MS, ldapMs: LDAP_MS, lockMs: LOCK_MS })
+  } catch (error) {
+    if (!isFault(error, 'TIMES_INVALID')) throw error
+    problems.push(error.message)
+    return undefined
+  }
+}
+
+function readLocalCa({ LOCAL_CA_FILE: path }: { LOCAL_CA_FILE?: string }, problems: string[]): string | undefined {
+  try {
+    return path === undefined ? undefined : readFileSync(path, 'utf8')
+  } catch {
+    problems.push('LOCAL_CA_FILE: the file cannot be read')
+    return undefined
+  }
+}
 
 const invalid = (problems: readonly string[]) =>
   new Fault('SETTINGS_INVALID', `${problems.length} problem(s):\n  ${problems.join('\n  ')}`, { permanent: true })

@@ -7,26 +7,30 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Times } from '../shared/times.ts'
+import type { BindTarget } from './bind.ts'
+import type { SampleForest } from './directory/seed.ts'
 import { end, spawnNode } from './process.ts'
 
 export interface AgentInstallation {
   /** Its own folder: settings, secrets, journal. */
   folder: string
-  name: string
   tenantId: string
   clientId: string
-  clientSecret: string
+  /** PEM with certificate and key, or a client secret. */
+  proof: { kind: 'certificate'; pem: string } | { kind: 'secret'; secret: string }
   authority: string
   vaultUrl: string
-  busConnectionString: string
+  /** A connection string of its SAS rule, or where to sign in with its identity. */
+  bus: { kind: 'sas'; connectionString: string } | { kind: 'identity'; namespace: string; endpoint: string }
   transport: 'websockets' | 'tcp'
-  directory: { server: string; domain: string; baseDn: string; bindDn: string; bindPassword: string; address: string; ca: string }
+  forest: SampleForest
+  directory: BindTarget
   ca: string
   times: Times
 }
 
 export async function installAgent(of: AgentInstallation): Promise<string> {
-  const { folder, directory } = of
+  const { folder, forest, directory } = of
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = async (name: string, text: string): Promise<string> => {
     const path = join(folder, name)
@@ -36,17 +40,28 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
   }
   const settings = {
     tenantId: of.tenantId,
-    relay: { connectionStringFile: await file('service-bus', of.busConnectionString), transport: of.transport },
+    relay: {
+      transport: of.transport,
+      ...(of.bus.kind === 'sas'
+        ? { connectionStringFile: await file('service-bus', of.bus.connectionString) }
+        : { namespace: of.bus.namespace, endpoint: of.bus.endpoint }),
+    },
     vault: { url: of.vaultUrl },
-    identity: { clientId: of.clientId, secretFile: await file('client-secret', of.clientSecret), authority: of.authority },
+    identity: {
+      clientId: of.clientId,
+      authority: of.authority,
+      ...(of.proof.kind === 'certificate'
+        ? { certificateFile: await file('certificate.pem', of.proof.pem) }
+        : { secretFile: await file('client-secret', of.proof.secret) }),
+    },
     directory: {
-      servers: [`ldaps://${directory.server}`],
-      domain: directory.domain,
-      baseDn: directory.baseDn,
-      bindDn: directory.bindDn,
-      bindPasswordFile: await file('bind-password', directory.bindPassword),
+      servers: [`ldaps://${forest.hostName}`],
+      domain: forest.hostName.split('.').slice(1).join('.'),
+      baseDn: forest.baseDn,
+      bindDn: forest.serviceAccount.dn,
+      bindPasswordFile: await file('bind-password', forest.serviceAccount.password),
       caFile: await file('directory-ca.pem', directory.ca),
-      addresses: { [directory.server]: directory.address },
+      addresses: { [forest.hostName]: new URL(directory.url).host },
     },
     localCaFile: await file('ca.pem', of.ca),
     journalFile: join(folder, 'journal.sqlite'),
@@ -58,6 +73,8 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
 export interface AgentProcess {
   name: string
   pid: number
+  /** From the start of the process to its first heartbeat: listening, and everything proven. */
+  startMs(): Promise<number>
   /** Resolves with the first structured event of this name from now on, or among those already written. */
   event(name: string, matches?: (fields: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
   kill(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
@@ -66,14 +83,18 @@ export interface AgentProcess {
   exited: Promise<number | null>
 }
 
-export function runAgent(name: string, settingsFile: string, logFolder: string): AgentProcess {
+export function runAgent(name: string, settingsFile: string, logFolder: string, script = 'agent/main.ts'): AgentProcess {
+  const spawnedAt = performance.now()
   const args = ['--settings', settingsFile]
-  const child = spawnNode('agent/main.ts', args, name, { logFolder }, [new URL('./with-parent.ts', import.meta.url).href])
+  const child = spawnNode(script, args, name, { logFolder }, [new URL('./with-parent.ts', import.meta.url).href])
+  const firstHeartbeat = Promise.withResolvers<number>()
   const events: Record<string, unknown>[] = []
   const listeners = new Set<() => void>()
   createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
     if (!line.startsWith('{')) return
-    events.push(JSON.parse(line))
+    const fields = JSON.parse(line)
+    events.push(fields)
+    if (fields.event === 'heartbeat') firstHeartbeat.resolve(performance.now() - spawnedAt)
     for (const listener of listeners) listener()
   })
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
@@ -81,6 +102,7 @@ export function runAgent(name: string, settingsFile: string, logFolder: string):
     name,
     pid: child.pid ?? 0,
     exited,
+    startMs: () => firstHeartbeat.promise,
     kill: (signal) => void child.kill(signal),
     stop: () => end(child, 20_000),
     event: (event, matches = () => true) =>

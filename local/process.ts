@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FromChild, ToChild } from './child.ts'
 import type { OptionsOf, PartName, StandInOf } from './parts.ts'
@@ -33,7 +33,10 @@ export interface ProcessOptions {
   environment?: Record<string, string>
 }
 
-/** Standard input is closed, output goes to the log file, the channel stays open: when it closes, the child ends. */
+/**
+ * A source of ours, or a bundle as it ships.
+ * Standard input is closed, output goes to the log file, the channel stays open: when it closes, the child ends.
+ */
 export function spawnNode(
   script: string,
   args: readonly string[],
@@ -42,8 +45,8 @@ export function spawnNode(
   preload: readonly string[] = [],
 ): ChildProcess {
   const log = createWriteStream(join(options.logFolder, `${name}.log`), { flags: 'a' })
-  const imports = ['tsx', ...preload].flatMap((module) => ['--import', module])
-  const child = spawn(process.execPath, [...imports, join(root, script), ...args], {
+  const imports = [...(script.endsWith('.ts') ? ['tsx'] : []), ...preload].flatMap((module) => ['--import', module])
+  const child = spawn(process.execPath, [...imports, resolve(root, script), ...args], {
     cwd: root,
     env: { ...cleanEnvironment(), ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -6,11 +6,10 @@ import type { System } from './system.ts'
 
 /** Throws with what went wrong; resolves when the bind with the new password was accepted and the old one's refused. */
 export async function showReset(system: System, print: (line: string) => void): Promise<void> {
-  const { forest, parts, url } = system
+  const { forest, parts, url, directory } = system
   const person = forest.users[0]
   if (!person) throw new Error('nobody in the directory')
   const newPassword = `Correct-Horse-${randomInt(10 ** 9)}`
-  const directory = { url: parts.directory.addresses.ldaps, hostName: forest.hostName, ca: system.ca }
   const startedAt = performance.now()
 
   const step = async <T>(what: string, work: () => Promise<T>, said: (result: T) => string): Promise<T> => {

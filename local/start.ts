@@ -14,6 +14,9 @@ const usage = `npm start -- [options]
 
   --once         end after the reset; exit code 0 only if the new password works
   --agents N     how many agents to run (1 to 4, default 1)
+  --bundled      run what npm run build makes instead of the sources
+  --directory D  embedded (default), or samba: a real domain controller (npm run samba -- install)
+  --sas          agents sign in by SAS key and client secret instead of certificate and token
   --tcp          agents speak AMQP over TCP instead of WebSockets
   --help         this text
 
@@ -38,7 +41,16 @@ async function main(): Promise<number> {
   print('Starting, each part a process of its own:')
   const ports = { http: 7071, mail: 7080 }
   const transport = options.tcp ? 'tcp' : 'websockets'
-  const starting = startSystem({ folder, agents: options.agents, transport, ports, progress: (line) => print(`  ${line}`) })
+  const starting = startSystem({
+    folder,
+    agents: options.agents,
+    transport,
+    bundled: options.bundled,
+    identity: options.sas ? 'sas' : 'certificate',
+    directory: options.directory,
+    ports,
+    progress: (line) => print(`  ${line}`),
+  })
   try {
     const shown = starting.then(async (system) => {
       await showReset(system, print)
@@ -48,7 +60,7 @@ async function main(): Promise<number> {
     if (ended === 'interrupted') print('\nStopping …')
     await stop(starting)
     await rm(folder, { recursive: true, force: true })
-    return 0
+    return options.once && ended === 'interrupted' ? 1 : 0
   } catch (error) {
     await stop(starting)
     print(`\nFailed: ${error instanceof Error ? error.message : String(error)}`)
@@ -66,24 +78,34 @@ async function stop(starting: Promise<System>): Promise<void> {
 function readArguments() {
   try {
     const { values } = parseArgs({
-      options: { once: { type: 'boolean' }, tcp: { type: 'boolean' }, help: { type: 'boolean' }, agents: { type: 'string', default: '1' } },
+      options: {
+        once: { type: 'boolean' },
+        tcp: { type: 'boolean' },
+        sas: { type: 'boolean' },
+        bundled: { type: 'boolean' },
+        help: { type: 'boolean' },
+        agents: { type: 'string', default: '1' },
+        directory: { type: 'string', default: 'embedded' },
+      },
     })
     const agents = Number(values.agents)
     if (!(Number.isInteger(agents) && agents >= 1 && agents <= 4)) throw new Error('--agents takes a number from 1 to 4')
-    return { once: values.once ?? false, tcp: values.tcp ?? false, help: values.help ?? false, agents }
+    const { once = false, tcp = false, sas = false, bundled = false, help = false, directory } = values
+    if (directory !== 'embedded' && directory !== 'samba') throw new Error('--directory takes embedded or samba')
+    return { once, tcp, sas, bundled, help, agents, directory } as const
   } catch (error) {
     print(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return undefined
   }
 }
 
-function printAddresses({ url, parts, forest, folder }: System): void {
+function printAddresses({ url, parts, forest, folder, directory }: System): void {
   print(`
 Try it yourself:
   API              ${url}/api/reset        (POST {"username": "${forest.users[1]?.upn}"}; then challenge, verify, password)
   status           ${url}/api/status
   mail that was sent  ${parts.mail.addresses.page}
-  directory        ${parts.directory.addresses.ldaps}
+  directory        ${directory.url}
   logs             ${join(folder, 'logs')}
 
 Ctrl-C stops everything.`)

@@ -19,7 +19,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, { signal, unref = false } = {}) {
-    await delay(ms, undefined, { ...(signal ? { signal } : {}), ref: !unref })
+    try {
+      await delay(ms, undefined, { ...(signal ? { signal } : {}), ref: !unref })
+    } catch {
+      // Node rejects with an AbortError of its own around the reason; an interruption is the only way a delay fails.
+      throw signal?.reason
+    }
   },
   deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.ceil(ms))),
 }

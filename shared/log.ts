@@ -2,8 +2,8 @@
  * Structured events: one JSON line each, from a closed list, with fields from a closed list.
  *
  * Every field has a shape that free text does not fit (ids, codes, numbers), so a password, token, DN, server text or
- * mail address cannot be logged even by mistake: what does not match is written as `[refused]`. Ids of events follow
- * those administrators of Microsoft's service know (docs/outcomes.md).
+ * mail address cannot be logged even by mistake: what does not match is written as `[refused]`, and of a field that is
+ * not on the list not even the name. Ids of events follow those administrators of Microsoft's service know (docs/outcomes.md).
  */
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
@@ -77,9 +77,11 @@ export type Fields = { [K in keyof typeof shapes]?: ((typeof shapes)[K] extends 
 
 export type Log = (event: EventName, fields?: Fields) => void
 
-const fits = (name: string, value: unknown): boolean => {
-  const shape = (shapes as Record<string, RegExp | 'number' | undefined>)[name]
-  if (shape === undefined) return false
+/** Own names only: a field called `constructor` is on no list. */
+const isField = (name: string): name is keyof typeof shapes => Object.hasOwn(shapes, name)
+
+const fits = (name: keyof typeof shapes, value: unknown): boolean => {
+  const shape = shapes[name]
   return shape === 'number' ? typeof value === 'number' && Number.isFinite(value) : typeof value === 'string' && shape.test(value)
 }
 
@@ -88,7 +90,7 @@ export function createLog(source: 'functions' | 'agent', write: (line: string) =
   return (event, fields = {}) => {
     const kept = Object.entries(fields)
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, fits(name, value) ? value : '[refused]'])
+      .map(([name, value]) => (isField(name) ? [name, fits(name, value) ? value : '[refused]'] : ['field', '[refused]']))
     const time = new Date(clock.now()).toISOString()
     write(JSON.stringify({ time, source, event, ...events[event], ...Object.fromEntries(kept) }))
   }

@@ -35,6 +35,11 @@ export class Secret {
     this.#wiped = true
   }
 
+  /** `using password = …` wipes at the end of the block, however it is left. */
+  [Symbol.dispose](): void {
+    this.wipe()
+  }
+
   toString(): string {
     return shown
   }

@@ -24,9 +24,9 @@ export const bytes = (length: number): FieldType<Buffer> => ({
   read: (v) => Buffer.from(v as Uint8Array),
 })
 
-/** UTF-8 text of 1 to `maxBytes` bytes. */
+/** UTF-8 text of 1 to `maxBytes` bytes. No byte order mark in front: decoders drop it. */
 export const text = (maxBytes: number): FieldType<string> => ({
-  fits: (v) => typeof v === 'string' && v.length > 0 && v.isWellFormed() && Buffer.byteLength(v) <= maxBytes,
+  fits: (v) => typeof v === 'string' && /^[^\ufeff]/.test(v) && v.isWellFormed() && Buffer.byteLength(v) <= maxBytes,
   read: (v) => v as string,
 })
 

@@ -21,13 +21,17 @@ export interface Times {
 
 export const defaultTimes: Times = { answerMs: 30_000, ttlMs: 26_000, startWithinMs: 14_000, ldapMs: 8_000, lockMs: 10_000 }
 
-export function checkTimes(t: Times): Times {
-  const broken = [
+/** The inequalities that a set breaks, in words. */
+export const brokenTimes = (t: Times): string[] =>
+  [
     t.ldapMs + 1_000 < t.lockMs ? '' : 'ldapMs + 1 s < lockMs',
     t.startWithinMs > t.lockMs + 2_000 ? '' : 'startWithinMs > lockMs + 2 s',
     t.startWithinMs + t.lockMs < t.ttlMs ? '' : 'startWithinMs + lockMs < ttlMs',
     t.ttlMs + 3_000 < t.answerMs ? '' : 'ttlMs + 3 s < answerMs',
   ].filter((rule) => rule !== '')
+
+export function checkTimes(t: Times): Times {
+  const broken = brokenTimes(t)
   if (broken.length > 0) throw new Fault('TIMES_INVALID', `these must hold: ${broken.join('; ')}`, { permanent: true })
   return t
 }

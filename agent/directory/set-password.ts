@@ -10,6 +10,7 @@
  */
 import { transcode } from 'node:buffer'
 import { Attribute, Ber, type BerWriter, Change, Control } from 'ldapts'
+import { Fault, isFault } from '../../shared/fault.ts'
 import type { Secret } from '../../shared/secret.ts'
 import type { Connection, WriteResult } from './connection.ts'
 import type { User } from './locate.ts'
@@ -60,8 +61,12 @@ export async function finish(connection: Connection, user: User, extras: Extras,
   })
 }
 
+/** The password is set: whatever happens now, "nothing was written" would be untrue. */
 async function finishAfterSet(connection: Connection, user: User): Promise<SetResult> {
-  const result = await finish(connection, user, { unlock: false, mustChange: true }, () => true)
+  const result = await finish(connection, user, { unlock: false, mustChange: true }, () => true).catch((error: unknown) => {
+    if (!isFault(error, 'DIRECTORY_UNAVAILABLE')) throw error
+    throw new Fault('DIRECTORY_WRITE_IN_DOUBT', 'the connection was lost between the password and "must change"', { cause: error })
+  })
   if (result.kind !== 'refused') return result
   const { kind: _, ...extrasRefused } = result
   return { kind: 'done', extrasRefused }

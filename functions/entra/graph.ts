@@ -13,7 +13,7 @@ import {
   createPipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { Fault, faultWord } from '../../shared/fault.ts'
 import { within } from '../store/within.ts'

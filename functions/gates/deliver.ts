@@ -6,7 +6,7 @@
  * holds its HMAC. Running twice for one challenge (the queue is at-least-once) sends one mail: the first run wins.
  */
 import { randomInt } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
@@ -27,7 +27,8 @@ export interface DeliverDeps {
   log: Log
 }
 
-export async function deliverChallenge(message: unknown, { rows, macs, people, mail, clock, log }: DeliverDeps): Promise<void> {
+export async function deliverChallenge(message: unknown, deps: DeliverDeps): Promise<void> {
+  const { rows, macs, people, mail, clock, log } = deps
   const { flow: flowId, challenge: nonce } = challengeMessage.parse(message)
   const row = await rows.read<Flow>(flowTable, flowId, 'flow')
   const challenge = row?.value.challenge
@@ -38,21 +39,32 @@ export async function deliverChallenge(message: unknown, { rows, macs, people, m
   const code = String(randomInt(10 ** codeDigits)).padStart(codeDigits, '0')
   const person = await people.byName(row.value.username)
   const delivered = { ...challenge, code: await macs.make('code', [flowId, nonce, code]), personId: person?.id }
-  const save = (next: Challenge, etag: string) => rows.replace<Flow>(flowTable, flowId, 'flow', { ...row.value, challenge: next }, etag)
-  let etag: string
   try {
-    etag = await save(delivered, row.etag)
+    await rows.replace<Flow>(flowTable, flowId, 'flow', { ...row.value, challenge: delivered }, row.etag)
   } catch (error) {
-    if (isFault(error, 'STORE_CONFLICT')) return
+    // A wrong code was typed meanwhile, or another run was faster: only the row as it is now can tell.
+    if (isFault(error, 'STORE_CONFLICT')) return deliverChallenge(message, deps)
     throw error
   }
   if (!person?.enabled || person.mailAddress === undefined) return
   try {
     await mail.sendCode(person.mailAddress, code, validMs / 60_000)
   } catch (error) {
-    // Nobody has this code: the queue's next try makes another one.
-    await save(challenge, etag)
+    await withdraw(flowId, delivered, deps)
     throw error
   }
   log('codeSent', { flow: flowId, gate: challenge.gate })
+}
+
+/** Nobody has this code: the queue's next try makes another one. The row is read again, for a guess may have changed it. */
+async function withdraw(flowId: string, delivered: Challenge, deps: DeliverDeps): Promise<void> {
+  const row = await deps.rows.read<Flow>(flowTable, flowId, 'flow')
+  if (!row || row.value.challenge?.code !== delivered.code) return
+  const challenge: Challenge = { ...delivered, code: undefined, personId: undefined }
+  try {
+    await deps.rows.replace<Flow>(flowTable, flowId, 'flow', { ...row.value, challenge }, row.etag)
+  } catch (error) {
+    if (isFault(error, 'STORE_CONFLICT')) return withdraw(flowId, delivered, deps)
+    throw error
+  }
 }

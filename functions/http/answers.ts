@@ -53,7 +53,12 @@ export function answerOf(outcome: Outcome, more: { readonly [key: string]: Json 
   return { status, body: { type: `urn:password-writeback:outcome:${kind}`, title, status, ...facts } }
 }
 
+/** The last moment a Date can hold (ECMA-262, Time Values); an agent's number may be larger. */
+const latestMs = 8.64e15
+
 function readable(detail: object): { readonly [key: string]: Json | undefined } {
-  if ('retryAt' in detail && typeof detail.retryAt === 'number') return { retryAt: new Date(detail.retryAt).toISOString() }
+  if ('retryAt' in detail && typeof detail.retryAt === 'number') {
+    return { retryAt: new Date(Math.min(detail.retryAt, latestMs)).toISOString() }
+  }
   return detail as { [key: string]: Json }
 }

@@ -70,6 +70,8 @@ async function readBody<B>(request: HttpRequest, schema: z.ZodType<B>): Promise<
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) return refused(problem('notJson'))
   if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return refused(problem('bodyTooLarge'))
   const bytes = Buffer.from(await request.arrayBuffer())
+  // The Functions host hands over bodies without a length as empty ones.
+  if (bytes.length === 0 && request.headers.has('transfer-encoding')) return refused(problem('lengthRequired'))
   if (bytes.length > maxBodyBytes) return refused(problem('bodyTooLarge'))
   const json = parseJson(bytes)
   if (json.kind === 'malformed') return refused(problem('malformedJson'))

@@ -14,12 +14,14 @@ export const problems = {
   conflict: { status: 409, title: 'Another call of yours was faster. Look at the state of your request.' },
   expiredFlow: { status: 410, title: 'This took too long. Please start again.' },
   expiredCode: { status: 410, title: 'The code is no longer valid. Ask for a new one.' },
+  lengthRequired: { status: 411, title: 'Send the body with its Content-Length, not in chunks.' },
   bodyTooLarge: { status: 413, title: 'The body is larger than 16 KB.' },
   notJson: { status: 415, title: 'Send the body as application/json.' },
   wrongCode: { status: 422, title: 'The code is not right.' },
   passwordUnusable: { status: 422, title: 'This cannot be used as a password.' },
+  tooManyCodes: { status: 429, title: 'No more codes can be sent for this request. Use the last one, or start again.' },
   tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
-  unavailable: { status: 503, title: 'Something this depends on is not available. Nothing was changed.' },
+  unavailable: { status: 503, title: 'Something this depends on is not available. This call changed nothing; try again.' },
   internal: { status: 500, title: 'Something went wrong here. If you had sent a new password, look at the state of your request.' },
 } as const satisfies Record<string, { status: number; title: string }>
 

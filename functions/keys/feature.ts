@@ -4,7 +4,7 @@
  * The first start writes what the setting says; from then on the row alone counts. A store that is down leaves things as
  * they were for a minute at most.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { Fault, isFault } from '../../shared/fault.ts'
 import type { Rows } from '../store/rows.ts'

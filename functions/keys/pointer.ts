@@ -6,7 +6,7 @@
  * be over and the versions it names disabled (docs/protocol.md, Times). The row is itself under the state key whose
  * version stands in its own `v` column, so reading it needs nothing but the vault.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { Fault, isFault } from '../../shared/fault.ts'
 import type { Rows } from '../store/rows.ts'

@@ -40,7 +40,8 @@ export interface Agents {
 export const heartbeatEveryMs = 300_000
 const heardWithinMs = 2 * heartbeatEveryMs + 30_000
 const maxDelayMs = 60_000
-const cachedMs = 2_000
+/** "Down" is asked again sooner: somebody is waiting for it to end. */
+const cachedMs = { up: 2_000, down: 250 } as const
 const table = 'agents'
 
 export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert' | 'replace' | 'put' | 'list'>; clock: Clock }): Agents {
@@ -58,24 +59,28 @@ export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert'
 
   return {
     async heard(event, enqueuedAt) {
-      if (Math.abs(enqueuedAt - event.sentAt) > maxDelayMs) return false
+      // Written so that a time that is none is refused, too.
+      if (!(Math.abs(enqueuedAt - event.sentAt) <= maxDelayMs)) return false
       const accepted = await remember(event, enqueuedAt)
       cached = undefined
       return accepted
     },
     async writeback() {
-      if (!cached || cached.until <= clock.monotonic()) cached = { writeback: await read(), until: clock.monotonic() + cachedMs }
-      return cached.writeback
+      if (cached && cached.until > clock.monotonic()) return cached.writeback
+      const now = await read()
+      cached = { writeback: now, until: clock.monotonic() + cachedMs[now] }
+      return now
     },
     async unanswered() {
       cached = undefined
+      silent = true
       await rows.put(table, 'service', 'unanswered', { at: clock.now() })
     },
     async answered() {
       if (!silent) return
+      await rows.put(table, 'service', 'unanswered', { at: 0 })
       cached = undefined
       silent = false
-      await rows.put(table, 'service', 'unanswered', { at: 0 })
     },
   }
 

@@ -67,6 +67,8 @@ const pending = () => new Promise<never>(() => {})
 export function createAsk(deps: AskDeps): Ask {
   const { tenantId, times, link, agents, clock, log } = deps
   const waiting = new Map<string, Waiting>()
+  /** Answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
+  const done = new Set<string>()
 
   return {
     async ask(question, deadline) {
@@ -78,6 +80,8 @@ export function createAsk(deps: AskDeps): Ask {
       if (outcome !== undefined) {
         entry.state = 'done'
         waiting.delete(question.messageId)
+        done.add(question.messageId)
+        void forgetLater(question.messageId)
         return outcome
       }
       entry.state = 'answered'
@@ -92,6 +96,7 @@ export function createAsk(deps: AskDeps): Ask {
       const entry = waiting.get(messageId)
       const outcome = entry && openOutcome(delivery, entry.question)
       try {
+        if (done.has(messageId)) return await delivery.complete()
         if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
         else if (entry?.state === 'answered') await deps.late(messageId, outcome)
         else entry?.arrived.resolve(outcome)
@@ -129,8 +134,9 @@ export function createAsk(deps: AskDeps): Ask {
         return 'sent'
       } catch (error) {
         log('relayError', { request: messageId, fault: faultWord(error) })
-        if (isFault(error, 'RELAY_DOWN') && (error.permanent || result === 'notSent')) return result
-        if (isFault(error, 'SEND_IN_DOUBT')) result = 'inDoubt'
+        // Whatever else it was, the broker may have taken the message.
+        if (!isFault(error, 'RELAY_DOWN')) result = 'inDoubt'
+        else if (error.permanent || result === 'notSent') return result
         await clock.sleep(retryPauseMs, { signal: giveUp }).catch(() => {})
       }
     }
@@ -140,6 +146,7 @@ export function createAsk(deps: AskDeps): Ask {
   async function forgetLater(messageId: string): Promise<void> {
     await clock.sleep(lateForMs, { unref: true })
     waiting.delete(messageId)
+    done.delete(messageId)
   }
 }
 

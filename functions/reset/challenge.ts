@@ -18,7 +18,7 @@ export const challenge =
     if (opened.kind === 'refused') return opened.answer
     const { state, challengesLeft, triesLeft } = opened.flow.value
     if (state !== 'started' && state !== 'challenged') return problem(state === 'closed' ? 'tooManyTries' : 'wrongState', { state })
-    if (challengesLeft === 0) return problem('tooManyTries')
+    if (challengesLeft === 0) return problem('tooManyCodes', { triesLeft })
 
     const nonce = randomBytes(16).toString('base64url')
     const expiresAt = deps.clock.now() + gates[gate].validMs

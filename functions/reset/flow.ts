@@ -8,7 +8,7 @@
  *                                               nothing was sent             unknown: settled later, by reply or event
  *
  * Every step is one conditional write (ETag), so that two tabs or two guesses at once cannot both take it. A flow lives
- * for 15 minutes; a submitted one stays readable for a day, so that a late outcome can be seen.
+ * for 15 minutes; one that was submitted stays readable for a day, so that a late outcome can be seen.
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
@@ -84,8 +84,8 @@ export async function openFlow(call: Call, deps: FlowDeps): Promise<{ kind: 'flo
   if (!row || secret === undefined || !(await deps.macs.fits(row.value.secret, 'flow-secret', [id, secret]))) {
     return { kind: 'refused', answer: problem('unknownFlow') }
   }
-  const { state, expiresAt } = row.value
-  const lifeEnds = state === 'submitted' || state === 'settled' ? expiresAt + readableMs : expiresAt
+  const { request, expiresAt } = row.value
+  const lifeEnds = request === undefined ? expiresAt : expiresAt + readableMs
   if (deps.clock.now() >= lifeEnds) return { kind: 'refused', answer: problem('expiredFlow') }
   return { kind: 'flow', flow: { ...row, id } }
 }

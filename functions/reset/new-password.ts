@@ -11,11 +11,12 @@ export const newPassword =
   async (call: Call<{ newPassword: string }>): Promise<Answer> => {
     const parsed = parsePassword(call.body.newPassword)
     if (parsed.kind === 'problem') return problem('passwordUnusable', { reason: parsed.problem })
+    using password = parsed.password
 
     const turn = await takeTurn(call, deps)
     if (turn.kind === 'refused') return turn.answer
 
-    const question = await deps.seal(turn, parsed.password, call.traceparent)
+    const question = await deps.seal(turn, password, call.traceparent)
     const outcome = await deps.ask(question, call.deadline)
     return turn.conclude(outcome)
   }

@@ -1,8 +1,7 @@
 /** GET /api/reset/{flow}: where the flow stands, including an outcome that became known late. */
 
-import { outcomes } from '../../shared/outcome.ts'
 import { offered } from '../gates/gate.ts'
-import { answers } from '../http/answers.ts'
+import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
 import { type FlowDeps, openFlow } from './flow.ts'
@@ -16,9 +15,17 @@ export const read =
     // The instance that waited is gone, and its answer with it: nobody can tell yet.
     const orphaned = state === 'submitted' && request !== undefined && deps.clock.now() > request.until
     const known = outcome ?? (orphaned ? ({ kind: 'unknown' } as const) : undefined)
-    const told = known && { outcome: known.kind, title: answers[known.kind].title, effect: outcomes[known.kind].effect }
+    const { type: _, status: __, code, ...facts } = known ? answerOf(known).body : {}
+    const told = known && { outcome: code, ...facts }
     return {
       status: 200,
-      body: { flow: opened.flow.id, state, gates: offered, triesLeft, expiresAt: new Date(expiresAt).toISOString(), ...told },
+      body: {
+        flow: opened.flow.id,
+        state,
+        gates: offered,
+        triesLeft,
+        expiresAt: new Date(expiresAt).toISOString(),
+        ...told,
+      },
     }
   }

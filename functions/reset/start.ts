@@ -16,7 +16,8 @@ export const start =
     const [mac, writeback] = await Promise.all([macs.make('flow-secret', [id, secret]), agents.writeback()])
     const flow: Flow = {
       state: 'started',
-      username: body.username,
+      // Autofill adds blanks; no name begins or ends with one.
+      username: body.username.trim(),
       secret: mac,
       expiresAt,
       triesLeft: maxTries,

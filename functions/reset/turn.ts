@@ -50,6 +50,7 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   const { person, state } = flow.value
   if (state === 'submitted' || state === 'settled') return repeated(flow, call.deadline, deps)
   if (state !== 'verified' || !person) return answered(problem('wrongState', { state }))
+  if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
   if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
@@ -59,25 +60,23 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   const submitted = await submit(flow, request, deps)
   // Another click on the same flow was faster: this one gets the same answer.
   if (submitted === undefined) return takeTurn(call, deps)
-  const lease = await takeLease(person.id, flow.id, deps)
-  if (lease === undefined) {
-    await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
-    return refused({ kind: 'busy' })
-  }
-  const turn: Turn = {
-    kind: 'turn',
-    id,
-    person: { ...person, sourceAnchor: person.sourceAnchor },
-    submittedAt,
-    ...ending(submitted, lease, deps),
-  }
-  try {
-    await deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
-  } catch (error) {
-    await turn.giveBack()
-    throw error
-  }
-  return turn
+  const lease = await hold(person.id, submitted, request.id, deps)
+  if (lease === undefined) return refused({ kind: 'busy' })
+  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, lease, deps) }
+}
+
+/** The person's lease, and the way from the request to its flow. Without both, for whatever reason, the flow is verified again. */
+async function hold(personId: string, submitted: FlowRow, requestId: string, deps: TurnDeps): Promise<Lease | undefined> {
+  // At once, for somebody is waiting: a request row of a turn that was not given leads nowhere and harms nobody.
+  const [lease, request] = await Promise.allSettled([
+    takeLease(personId, submitted.id, deps),
+    deps.rows.insert<RequestRow>(flowTable, 'requests', requestId, { flow: submitted.id }),
+  ])
+  if (lease.status === 'fulfilled' && lease.value && request.status === 'fulfilled') return lease.value
+  await giveBack(submitted, lease.status === 'fulfilled' ? lease.value : undefined, deps)
+  if (lease.status === 'rejected') throw lease.reason
+  if (request.status === 'rejected') throw request.reason
+  return undefined
 }
 
 const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
@@ -96,24 +95,32 @@ function ending(submitted: FlowRow, lease: Lease, deps: TurnDeps): Pick<Turn, 'c
   return {
     async conclude(outcome) {
       const state = stateAfter(outcome)
-      await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps))
       // While the outcome is unknown a write may still be under way: the lease runs out by itself.
-      if (outcome.kind !== 'unknown') await unlessStoreFails(lease.release())
-      return answerOf(outcome, { state })
+      const released = outcome.kind === 'unknown' ? undefined : unlessStoreFails(lease.release())
+      const saved = await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps))
+      await released
+      return answerOf(outcome, { state: saved ? state : 'submitted' })
     },
-    async giveBack() {
-      await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
-      await lease.release()
-    },
+    giveBack: () => giveBack(submitted, lease, deps),
+  }
+}
+
+async function giveBack(submitted: FlowRow, lease: Lease | undefined, deps: TurnDeps): Promise<void> {
+  try {
+    await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
+  } finally {
+    if (lease) await unlessStoreFails(lease.release())
   }
 }
 
 /** The person is told what happened even if it cannot be written down: GET then says "unknown", and the lease runs out. */
-async function unlessStoreFails(write: Promise<unknown>): Promise<void> {
+async function unlessStoreFails(work: Promise<unknown>): Promise<boolean> {
   try {
-    await write
+    await work
+    return true
   } catch (error) {
     if (!isFault(error)) throw error
+    return false
   }
 }
 
@@ -122,9 +129,12 @@ async function repeated(flow: FlowRow, deadline: AbortSignal, deps: TurnDeps): P
   let { value } = flow
   while (value.state === 'submitted' && !deadline.aborted && deps.clock.now() < (value.request?.until ?? 0)) {
     await deps.clock.sleep(pollMs, { signal: deadline }).catch(() => {})
-    value = (await deps.rows.read<Flow>(flowTable, flow.id, 'flow'))?.value ?? value
+    // A read that fails says nothing about the request under way: it is looked for again.
+    await unlessStoreFails(deps.rows.read<Flow>(flowTable, flow.id, 'flow').then((row) => (value = row?.value ?? value)))
   }
-  return answered(answerOf(value.outcome ?? { kind: 'unknown' }, { state: value.state, repeated: true }))
+  // Back at "verified" without an outcome: the first one was turned away, too, and nothing was sent.
+  const outcome = value.outcome ?? { kind: value.state === 'verified' ? 'busy' : 'unknown' }
+  return answered(answerOf(outcome, { state: value.state, repeated: true }))
 }
 
 interface Lease {
@@ -133,17 +143,21 @@ interface Lease {
 
 /** One open request per person, whatever the number of flows and instances: a row until the answer and ten seconds. */
 async function takeLease(personId: string, flowId: string, { rows, clock, times }: TurnDeps): Promise<Lease | undefined> {
-  const until = clock.now() + times.answerMs + leaseGraceMs
-  try {
-    const held = await rows.read<{ until: number }>('state', 'lease', personId)
-    if (held && held.value.until > clock.now()) return undefined
-    const value = { until, flow: flowId }
-    const etag = held
-      ? await rows.replace('state', 'lease', personId, value, held.etag)
-      : await rows.insert('state', 'lease', personId, value)
-    return { release: () => rows.remove('state', 'lease', personId, etag) }
-  } catch (error) {
-    if (isFault(error, 'STORE_CONFLICT')) return undefined
-    throw error
+  const place = ['state', 'lease', personId] as const
+  const value = { until: clock.now() + times.answerMs + leaseGraceMs, flow: flowId }
+  const held = (etag: string): Lease => ({ release: () => rows.remove(...place, etag) })
+  const unlessTaken = async (write: Promise<string>): Promise<Lease | undefined> => {
+    try {
+      return held(await write)
+    } catch (error) {
+      if (isFault(error, 'STORE_CONFLICT')) return undefined
+      throw error
+    }
   }
+  // Free, nearly always: a lease is removed when its request was answered. Else one that has run out may be taken over.
+  const taken = await unlessTaken(rows.insert(...place, value))
+  if (taken) return taken
+  const old = await rows.read<{ until: number }>(...place)
+  if (old === undefined || old.value.until > clock.now()) return undefined
+  return unlessTaken(rows.replace(...place, value, old.etag))
 }

@@ -31,23 +31,24 @@ export const verify =
     if (flow.value.state !== 'challenged' || challenge?.gate !== gate) return problem('wrongState', { state: flow.value.state })
     if (deps.clock.now() >= challenge.expiresAt) return problem('expiredCode')
 
-    const person = await personProven(flow, challenge, code, deps)
-    if (person === undefined) return spendTry(flow, deps)
-    await saveFlow(flow, { state: 'verified', person, challenge: undefined }, deps)
+    if (!(await isRight(flow, challenge, code, deps))) return spendTry(flow, deps)
+    // Wins the write like any guess before anybody is looked up: one that loses must not be told right by the time it took.
+    const won = await saveFlow(flow, {}, deps)
+    const person = await personOf(challenge, deps)
+    if (person === undefined) return spendTry(won, deps)
+    const writeback = await deps.agents.writeback()
+    await saveFlow(won, { state: 'verified', person, challenge: undefined }, deps)
     return {
       status: 200,
-      body: { flow: flow.id, state: 'verified', gate: gate satisfies GateName, writeback: await deps.agents.writeback() },
+      body: { flow: flow.id, state: 'verified', gate: gate satisfies GateName, writeback },
     }
   }
 
-async function personProven(
-  flow: FlowRow,
-  challenge: Challenge,
-  code: string,
-  { macs, people }: VerifyDeps,
-): Promise<FlowPerson | undefined> {
-  const right = challenge.code !== undefined && (await macs.fits(challenge.code, 'code', [flow.id, challenge.nonce, code]))
-  const person = right && challenge.personId !== undefined ? await people.byId(challenge.personId) : undefined
+const isRight = async (flow: FlowRow, { code, nonce }: Challenge, given: string, { macs }: VerifyDeps): Promise<boolean> =>
+  code !== undefined && (await macs.fits(code, 'code', [flow.id, nonce, given]))
+
+async function personOf({ personId }: Challenge, { people }: VerifyDeps): Promise<FlowPerson | undefined> {
+  const person = personId === undefined ? undefined : await people.byId(personId)
   if (!person?.enabled) return undefined
   return { id: person.id, sourceAnchor: person.synchronized ? person.sourceAnchor : undefined }
 }

@@ -1,7 +1,7 @@
 /**
  * What all connections of one bus share: entities by path, rules, ordered faults, and the running totals.
  */
-import type { Queue } from '../../infra/topology.ts'
+import type { IdentityName, Queue } from '../../infra/topology.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { SasRule, VerifyJwt } from './authorization.ts'
 import { Entity } from './entity.ts'
@@ -12,6 +12,8 @@ export interface Broker {
   clock: Clock
   rules: readonly SasRule[]
   verifyJwt: VerifyJwt | undefined
+  /** Object id → whose rights it has. */
+  principals: Map<string, IdentityName>
   faults: Faults
   /** By lower-case path; dead-letter queues stand under their own. */
   entities: ReadonlyMap<string, Entity>
@@ -24,6 +26,7 @@ export const noTotals = {
   /** By clients, of links to queues; also their answers to a detach from here. */
   detaches: 0,
   putTokens: 0,
+  tokensAccepted: 0,
   tokensRefused: 0,
   managementRequests: 0,
   protocolErrors: 0,
@@ -53,10 +56,11 @@ function makeEntities(queues: Readonly<Record<string, Queue>>, around: { clock: 
 export function makeBroker(options: {
   queues: Readonly<Record<string, Queue>>
   rules: readonly SasRule[]
-  verifyJwt?: VerifyJwt | undefined
+  verifyJwt: VerifyJwt | undefined
+  principals: Map<string, IdentityName>
   clock: Clock
 }): Broker {
   const faults = new Faults()
-  const { clock, rules, verifyJwt } = options
-  return { clock, rules, verifyJwt, faults, entities: makeEntities(options.queues, { clock, faults }), totals: { ...noTotals } }
+  const { queues, rules, verifyJwt, principals, clock } = options
+  return { clock, rules, verifyJwt, principals, faults, entities: makeEntities(queues, { clock, faults }), totals: { ...noTotals } }
 }

@@ -12,6 +12,7 @@ import type { SasRule, VerifyJwt } from './authorization.ts'
 import { type Broker, makeBroker } from './broker.ts'
 import { Connections } from './connections.ts'
 import { busControl, detachIdle } from './control.ts'
+import { type EntraOptions, judgeEntraTokens } from './entra-tokens.ts'
 import { Listeners, type Ports } from './listeners.ts'
 
 export interface BusOptions {
@@ -21,7 +22,9 @@ export interface BusOptions {
   tls?: { cert: string; key: string }
   ports?: Partial<Ports>
   clock?: Clock
-  /** Without it Entra tokens are refused. */
+  /** Whose tokens are good, and who is who. Without it (and without `verifyJwt`) Entra tokens are refused. */
+  entra?: EntraOptions
+  /** For tests of what a token is worth, whoever gave it. */
   verifyJwt?: VerifyJwt
   /** The service detaches links after ten idle minutes; off unless given. */
   idleDetachMs?: number
@@ -33,7 +36,10 @@ export type BusControl = ReturnType<typeof busControl>
 export type Bus = StandIn<BusAddresses, BusControl>
 
 export async function startBus(options: BusOptions): Promise<Bus> {
-  const broker = makeBroker({ ...options, clock: options.clock ?? systemClock })
+  const { clock = systemClock, entra } = options
+  const principals = new Map(Object.entries(entra?.principals ?? {}))
+  const verifyJwt = options.verifyJwt ?? (entra && judgeEntraTokens(entra, principals, clock))
+  const broker = makeBroker({ queues: options.queues, rules: options.rules, clock, verifyJwt, principals })
   const connections = new Connections(broker)
   const listeners = new Listeners({ tcp: 0, tls: 0, ws: 0, ...options.ports }, options.tls, (stream, socket) =>
     connections.accept(stream, socket),

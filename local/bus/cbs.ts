@@ -35,7 +35,7 @@ async function putToken(peer: Peer, broker: Broker, request: Message): Promise<V
     ? refusedByOrder
     : await judge(broker, tokenText(request.body), String(type), String(name))
   if (verdict.kind === 'granted') peer.grant(verdict.resource, verdict)
-  else broker.totals.tokensRefused += 1
+  broker.totals[verdict.kind === 'granted' ? 'tokensAccepted' : 'tokensRefused'] += 1
   return verdict
 }
 
@@ -60,7 +60,7 @@ type Verdict = (Grant & { resource: string }) | Refusal
 async function judge(broker: Broker, token: string, type: string, audience: string): Promise<Verdict> {
   const verdict = await verify(broker, token, type, audience)
   const entity = ruledEntity(entityPath(audience))
-  if (verdict.kind === 'refused' || entity === '' || broker.entities.has(entity)) return verdict
+  if (verdict.kind === 'refused' || verdict.claims.length === 0 || entity === '' || broker.entities.has(entity)) return verdict
   return { kind: 'refused', status: 404, description: notFound(entity).description }
 }
 

@@ -87,10 +87,10 @@ describe('lost connections', () => {
     const receiver = azure.createReceiver('plain')
     receiver.subscribe({ processMessage: async (message) => void messages.push(message), processError: ignoreErrors })
     await sender.sendMessages({ body: 1 })
-    await expect.poll(() => messages.length).toBe(1)
+    await expect.poll(() => messages.length, { timeout: 20_000 }).toBe(1)
     const { connectionsOpened } = bus.control.totals()
     expect(bus.control.dropConnections(ending)).toBeGreaterThan(0)
-    await expect.poll(() => bus.control.totals().connectionsOpened).toBeGreaterThan(connectionsOpened)
+    await expect.poll(() => bus.control.totals().connectionsOpened, { timeout: 20_000 }).toBeGreaterThan(connectionsOpened)
     await sender.sendMessages({ body: 2 })
     await expect.poll(() => messages.length, { timeout: 5_000 }).toBe(2)
     await receiver.close()
@@ -125,7 +125,7 @@ describe('lost connections', () => {
     const { attaches, detaches } = bus.control.totals()
     const detached = bus.control.detachIdle('plain')
     expect(detached).toBeGreaterThan(0)
-    await expect.poll(() => bus.control.totals().detaches).toBe(detaches + detached) // the client's answers
+    await expect.poll(() => bus.control.totals().detaches, { timeout: 20_000 }).toBe(detaches + detached) // the client's answers
     await link.sendMessages({ body: 2 })
     expect(bus.control.totals().attaches).toBeGreaterThan(attaches)
   })

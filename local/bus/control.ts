@@ -4,6 +4,7 @@
  * `send` is the attacker who holds the queue: it enqueues without a token. `down` and `up` are an outage that keeps what
  * is stored, as the service does.
  */
+import type { IdentityName } from '../../infra/topology.ts'
 import type { Broker } from './broker.ts'
 import type { Connections, Ending } from './connections.ts'
 import type { Accepted, Entity } from './entity.ts'
@@ -114,6 +115,11 @@ export function busControl(broker: Broker, connections: Connections, listeners: 
     send(queue: string, spec: SendSpec): { sequenceNumber: number | null } {
       const offer = entityNamed(queue).offer(messageOf(spec))
       return { sequenceNumber: offer.kind === 'enqueued' ? offer.sequence : null }
+    },
+    /** Gives an object id the rights of an identity from its next token on, as a role assignment does; `null` takes them away. */
+    grant(objectId: string, identity: IdentityName | null): undefined {
+      if (identity) broker.principals.set(objectId, identity)
+      else broker.principals.delete(objectId)
     },
     fault(spec: FaultSpec): undefined {
       if (spec.queue !== undefined) entityNamed(spec.queue)

@@ -50,7 +50,7 @@ describe('accepting', () => {
   it('waits for any session to have a message', async () => {
     const attaches = bus.control.totals().attaches
     const accepting = azure.acceptNextSession('replies', manual)
-    await expect.poll(() => bus.control.totals().attaches).toBe(attaches + 1)
+    await expect.poll(() => bus.control.totals().attaches, { timeout: 20_000 }).toBe(attaches + 1)
     await sender.sendMessages({ body: 'n', sessionId: 'N1' })
     const session = await accepting
     expect(session.sessionId).toBe('N1')
@@ -62,7 +62,7 @@ describe('accepting', () => {
     const other = client({ retryOptions: impatient })
     const attaches = bus.control.totals().attaches
     const failure = failureOf(other.acceptNextSession('replies'))
-    await expect.poll(() => bus.control.totals().attaches).toBe(attaches + 3) // the two of $cbs first
+    await expect.poll(() => bus.control.totals().attaches, { timeout: 20_000 }).toBe(attaches + 3) // the two of $cbs first
     await clock.advance(impatient.timeoutInMs)
     expect(await failure).toMatchObject({ code: 'ServiceTimeout' })
   })
@@ -102,8 +102,11 @@ describe('messages of a session', () => {
     await sender.sendMessages({ body: '1', sessionId: 'Z' })
     const session = await azure.acceptSession('replies', 'Z', manual)
     const message = await receiveOne(session)
+    const { detaches } = bus.control.totals()
     await clock.advance(plainQueue.lockMs)
     expect(stats()).toMatchObject({ active: 1, locked: 0, receivers: 0 })
+    // A settlement that crosses the detach gets no answer from anybody.
+    await expect.poll(() => bus.control.totals().detaches, { timeout: 20_000 }).toBe(detaches + 1)
     expect(await failureOf(session.completeMessage(message))).toMatchObject({ code: 'SessionLockLost' })
     const again = await azure.acceptSession('replies', 'Z', manual)
     const redelivered = await receiveOne(again)

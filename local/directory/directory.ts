@@ -49,9 +49,9 @@ export async function startDirectory(options: DirectoryOptions): Promise<Directo
   const faults = new Faults()
   const sockets = new Set<Socket>()
 
-  const secure = tls.createServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2' })
+  const secure = tls.createServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2', noDelay: true })
   const ldaps = await listen(secure, 'secureConnection', options.port ?? 0, { domain, faults, sockets })
-  const clear = options.clearPort === undefined ? undefined : net.createServer()
+  const clear = options.clearPort === undefined ? undefined : net.createServer({ noDelay: true })
   const ldap = clear && (await listen(clear, 'connection', options.clearPort ?? 0, { domain, faults, sockets }))
 
   const drop = () => {

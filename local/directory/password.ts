@@ -15,8 +15,8 @@ export function parseQuoted(octets: Buffer): string | undefined {
   return text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : undefined
 }
 
-/** Upper case, lower case, digits, other ASCII signs, and letters that have no case (the euro sign is none of these). */
-const characterKinds = [/\p{Lu}/u, /\p{Ll}/u, /[0-9]/, /[~!@#$%^&*_\-+=`|\\(){}[\]:;"'<>,.?/ ]/, /[\p{Lo}\p{Lt}\p{Lm}]/u] as const
+/** Upper case, lower case, digits, other ASCII signs, and letters that have no case (the euro sign and a blank are none of these). */
+const characterKinds = [/\p{Lu}/u, /\p{Ll}/u, /[0-9]/, /[~!@#$%^&*_\-+=`|\\(){}[\]:;"'<>,.?/]/, /[\p{Lo}\p{Lt}\p{Lm}]/u] as const
 const neededKinds = 3
 const shortestName = 3
 

@@ -113,13 +113,6 @@ describe('the token endpoint', () => {
     ['another grant', { ...good, grant_type: 'password' }, 400, 70003, 'unsupported_grant_type'],
     ['a scope of another form', { ...good, scope: 'openid' }, 400, 1002012, 'invalid_scope'],
     ['an unknown resource', { ...good, scope: 'https://storage.azure.com/.default' }, 400, 500011, 'invalid_resource'],
-    [
-      'a certificate that is not registered',
-      { ...without('client_secret'), client_assertion: 'e30.e30.e30' },
-      401,
-      700027,
-      'invalid_client',
-    ],
     ['a wrong secret and an unknown resource', { ...good, client_secret: 'x', scope: 'y/.default' }, 401, 7000215, 'invalid_client'],
   ])('refuses %s', async (_name, form, status, code, error) => {
     expect(await post(form as Record<string, string>)).toMatchObject({

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type Disturbance, type Disturbances, makeDisturbances } from '../faults.ts'
 import type { Json, StandIn, TlsFiles } from '../stand-in.ts'
 import { listen, type WebAnswer, type WebHandler, type WebRequest } from '../web.ts'
+import { hasThumbprint, readCertificate } from './certificate.ts'
 import { answerIdentityRequest, identityPath } from './managed-identity.ts'
 import type { Application, Principals } from './principals.ts'
 import { refuseToken, tokenRefusalAnswer } from './refusals.ts'
@@ -40,8 +41,12 @@ export type EntraFault = 'unavailable' | 'hang'
 
 export type EntraControl = {
   addAgent(agent: Application): undefined
-  /** After this its secret is good for nothing; tokens it already has stay good until they expire, as in the real tenant. */
+  /** After this its secret and certificates are good for nothing; tokens it already has stay good until they expire, as in the real tenant. */
   removeAgent(clientId: string): undefined
+  /** Registers a PEM certificate of an application; several may be good at a time, as during a renewal. */
+  addCertificate(clientId: string, certificate: string): undefined
+  /** By SHA-1 or SHA-256 thumbprint, in hex. */
+  removeCertificate(clientId: string, thumbprint: string): undefined
   rotateSigningKey(): Promise<undefined>
   /** For the next token requests at either endpoint. */
   faults(list: Disturbance<EntraFault>[]): undefined
@@ -59,9 +64,12 @@ interface Tenant extends Directory {
 const unavailable: WebAnswer = { status: 503, headers: { 'content-type': 'text/plain' }, body: 'Service unavailable' }
 
 async function answerTokenRequest(tenant: Tenant, request: WebRequest): Promise<WebAnswer> {
-  const decision = decideTokenRequest(tenant, new URLSearchParams(request.body))
+  const tenantUrl = `${request.url.origin}/${tenant.tenantId}`
+  const rules = { audiences: [`${tenantUrl}/oauth2/v2.0/token`, `${tenantUrl}/v2.0`], clock: tenant.clock }
+  const decision = await decideTokenRequest(tenant, new URLSearchParams(request.body), rules)
   if (decision.kind === 'refused') return tokenRefusalAnswer(decision, tenant.clock)
-  const issued = await tenant.signer.issue({ ...decision.application, identity: 'agent' }, decision.audience, decision.resource)
+  const { application, provenBy, audience, resource } = decision
+  const issued = await tenant.signer.issue({ ...application, identity: 'agent', provenBy }, audience, resource)
   const expires = issued.lifetimeS - 1 // the real endpoint answers 3599 for an hour
   return {
     status: 200,
@@ -123,12 +131,27 @@ async function listenOnBoth({ tls, ports = {}, principals }: EntraOptions, tenan
 }
 
 function makeControl({ agents, signer, disturbances, stats }: Tenant): EntraControl {
+  const agentWith = (clientId: string): Application => {
+    const agent = agents.get(clientId)
+    if (!agent) throw new Error(`no application '${clientId}' in this tenant`)
+    return agent
+  }
   return {
     addAgent(agent) {
       agents.set(agent.clientId, agent)
     },
     removeAgent(clientId) {
       agents.delete(clientId)
+    },
+    addCertificate(clientId, certificate) {
+      readCertificate(certificate) // refuses what is none
+      const agent = agentWith(clientId)
+      agents.set(clientId, { ...agent, certificates: [...(agent.certificates ?? []), certificate] })
+    },
+    removeCertificate(clientId, thumbprint) {
+      const agent = agentWith(clientId)
+      const rest = agent.certificates?.filter((each) => !hasThumbprint(readCertificate(each), thumbprint)) ?? []
+      agents.set(clientId, { ...agent, certificates: rest })
     },
     async rotateSigningKey() {
       await signer.rotate()

@@ -32,7 +32,7 @@ export async function answerIdentityRequest(identity: ManagedIdentity, signer: S
   }
   const resource = resourceNamed(audience)
   if (!resource) return refuse(400, `AADSTS500011: The resource principal named ${audience} was not found.`)
-  const issued = await signer.issue({ ...identity, identity: 'functions' }, audience, resource)
+  const issued = await signer.issue({ ...identity, identity: 'functions', provenBy: 'certificate' }, audience, resource)
   return {
     status: 200,
     body: {

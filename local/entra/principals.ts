@@ -7,14 +7,25 @@
 import { type IdentityName, identities } from '../../infra/topology.ts'
 
 export type ManagedIdentity = { clientId: string; objectId: string; identityHeader: string }
-export type Application = { clientId: string; objectId: string; secret: string }
+export type Application = {
+  clientId: string
+  objectId: string
+  /** Either or both; an application with neither gets no token. */
+  secret?: string
+  /** PEM. */
+  certificates?: readonly string[]
+}
 export type Principals = { functions: ManagedIdentity; agents: Application[] }
+
+/** How the bearer proved itself; a managed identity holds a certificate that nobody sees. */
+export type Proof = 'secret' | 'certificate'
 
 /** What a token says about its bearer. */
 export interface Subject {
   clientId: string
   objectId: string
   identity: IdentityName
+  provenBy: Proof
 }
 
 /** Application permissions granted to an identity at a resource; only Graph's are modelled as roles, the rest is RBAC at the resource. */

@@ -15,7 +15,13 @@ const table = {
   applicationNotFound: { code: 700016, status: 400, error: 'unauthorized_client' },
   noCredential: { code: 7000216, status: 401, error: 'invalid_client' },
   wrongSecret: { code: 7000215, status: 401, error: 'invalid_client' },
-  certificateNotRegistered: { code: 700027, status: 401, error: 'invalid_client' },
+  malformedAssertion: { code: 50027, status: 400, error: 'invalid_request' },
+  assertionSubject: { code: 50048, status: 401, error: 'invalid_client' },
+  assertionOfAnother: { code: 700021, status: 401, error: 'invalid_client' },
+  assertionAudience: { code: 700023, status: 401, error: 'invalid_client' },
+  assertionTime: { code: 700024, status: 401, error: 'invalid_client' },
+  /** Unknown, expired, or another key than the one that signed. */
+  assertionKey: { code: 700027, status: 401, error: 'invalid_client' },
   scopeForm: { code: 1002012, status: 400, error: 'invalid_scope' },
   resourceNotFound: { code: 500011, status: 400, error: 'invalid_resource' },
 } as const

@@ -56,7 +56,7 @@ export async function makeSigner(tenantId: string, lifetimeS: number, clock: Clo
       const roles = rolesAt(resource, subject.identity)
       const claims = {
         appid: subject.clientId,
-        appidacr: subject.identity === 'functions' ? '2' : '1', // 1 = secret, 2 = certificate (managed identities)
+        appidacr: subject.provenBy === 'certificate' ? '2' : '1',
         idtyp: 'app',
         oid: subject.objectId,
         sub: subject.objectId,

@@ -41,7 +41,7 @@ export interface TestTenant {
   entra: StandIn<EntraAddresses, EntraControl>
   /** What the other stand-ins need to check tokens. */
   trust: { issuer: string; jwksUrl: string; ca: string }
-  credentialOf(application: Application): ClientSecretCredential
+  credentialOf(application: Application & { secret: string }): ClientSecretCredential
   managedIdentity(): TokenCredential
   /** One request over https, for what no SDK would send. A token goes into the Authorization header. */
   raw(method: string, url: string, options?: { token?: string; body?: string; headers?: Record<string, string> }): Promise<RawAnswer>

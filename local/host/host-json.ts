@@ -5,7 +5,7 @@
  * functions-bindings-service-bus, functions-bindings-storage-queue), the `AzureFunctionsJobHost__a__b` overrides, and
  * `%NAME%` expressions. Values that the stand-in would have to ignore although they change behaviour are refused.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type Settings = Readonly<Record<string, string>>
 

@@ -4,7 +4,7 @@
  * A ciphertext that does not open is a 400 without a cause, so that the vault is no padding oracle.
  */
 import { constants, type KeyObject, privateDecrypt, publicEncrypt } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Call, done, parseBody, type Result } from './call.ts'
 import { badParameter, notPermitted, type Refusal } from './refusals.ts'
 

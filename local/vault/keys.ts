@@ -6,7 +6,7 @@
  */
 import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Json } from '../stand-in.ts'
 import { type Call, done, type Operation, page, parseBody, type Result } from './call.ts'
 import { type CipherOperation, type KeyMaterial, keyOperations, useKey } from './cipher.ts'

@@ -4,7 +4,7 @@
  * Lists and updates never contain the value. Outside its lifetime (nbf, exp) a secret can still be read: those dates are
  * for whoever uses it (about-secrets, "Date-time controlled operations").
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Json } from '../stand-in.ts'
 import { type Call, done, type Operation, page, parseBody, type Result } from './call.ts'
 import { badParameter, disabled } from './refusals.ts'

@@ -6,7 +6,7 @@
  * Source: Key Vault REST API, KeyAttributes and SecretAttributes.
  */
 import { randomBytes } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { notFound, type ObjectKind, type Refusal } from './refusals.ts'
 
 const secondsSinceEpoch = z.int().nonnegative()

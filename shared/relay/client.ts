@@ -5,8 +5,6 @@
  * (which may never return, reference azure-sdk-for-js #20081, #30148) and connects a new one. Locks are never renewed
  * automatically and nothing is prefetched: a message is in hand or it is not.
  */
-import diagnostics from 'node:diagnostics_channel'
-import type { Socket } from 'node:net'
 import type { TokenCredential } from '@azure/identity'
 import {
   isServiceBusError,
@@ -16,19 +14,22 @@ import {
   type ServiceBusReceiver,
   type ServiceBusSender,
 } from '@azure/service-bus'
-import WebSocket from 'ws'
 import type { Clock } from '../clock.ts'
 import { Fault } from '../fault.ts'
+import { prepareTcp, type Transport, webSocketOptions } from './transport.ts'
 
 export type RelayAddress =
   | { kind: 'connectionString'; connectionString: string }
-  | { kind: 'identity'; namespace: string; credential: TokenCredential }
+  | {
+      kind: 'identity'
+      namespace: string
+      credential: TokenCredential
+      /** `sb://host:port` where the namespace is reached, if not under its own name: a private endpoint, or the local bus. */
+      endpoint?: string | undefined
+    }
 
-export interface RelaySettings {
+export interface RelaySettings extends Transport {
   address: RelayAddress
-  transport: 'websockets' | 'tcp'
-  /** PEM of a certificate authority beyond the system's. */
-  ca?: string | undefined
 }
 
 export interface Outgoing {
@@ -57,6 +58,8 @@ export interface Delivery {
   enqueuedAt: number
   lockedUntil: number
   received: Moment
+  /** Asks the broker for the lock anew; rejects if it is lost. `received`: just before asking. */
+  renew(): Promise<{ lockedUntil: number; received: Moment }>
   complete(): Promise<void>
   abandon(): Promise<void>
 }
@@ -141,6 +144,8 @@ function listen(
   return () => subscription.close()
 }
 
+const moment = (clock: Clock): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
+
 function delivery(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, clock: Clock): Delivery {
   return {
     messageId: message.messageId,
@@ -151,35 +156,29 @@ function delivery(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessa
     deliveryCount: message.deliveryCount ?? 0,
     enqueuedAt: message.enqueuedTimeUtc?.getTime() ?? Number.NaN,
     lockedUntil: message.lockedUntilUtc?.getTime() ?? Number.NaN,
-    received: { wall: clock.now(), monotonic: clock.monotonic() },
+    received: moment(clock),
+    async renew() {
+      const received = moment(clock)
+      return { received, lockedUntil: (await receiver.renewMessageLock(message)).getTime() }
+    },
     complete: () => receiver.completeMessage(message),
     abandon: () => receiver.abandonMessage(message),
   }
 }
 
-function openClient({ address, transport, ca }: RelaySettings): ServiceBusClient {
-  if (transport === 'tcp') sendSmallFramesAtOnce()
-  const constructorOptions = ca === undefined ? {} : { ca }
-  const options: ServiceBusClientOptions = {
-    retryOptions,
-    ...(transport === 'websockets' && { webSocketOptions: { webSocket: WebSocket, webSocketConstructorOptions: constructorOptions } }),
-  }
-  return address.kind === 'connectionString'
-    ? new ServiceBusClient(address.connectionString, options)
-    : new ServiceBusClient(address.namespace, address.credential, options)
+function openClient({ address, ...transport }: RelaySettings): ServiceBusClient {
+  const options: ServiceBusClientOptions = { retryOptions }
+  if (transport.transport === 'websockets') options.webSocketOptions = webSocketOptions(transport)
+  else prepareTcp(transport)
+  if (address.kind === 'connectionString') return new ServiceBusClient(address.connectionString, options)
+  if (address.endpoint !== undefined) options.customEndpointAddress = address.endpoint
+  return new ServiceBusClient(address.namespace, address.credential, options)
 }
 
-let small = false
-/** rhea leaves Nagle's algorithm on, which costs 40 ms with delayed acknowledgements; the socket is its own, so by channel. */
-function sendSmallFramesAtOnce(): void {
-  if (small) return
-  small = true
-  diagnostics.subscribe('net.client.socket', (message) => void (message as { socket: Socket }).socket.setNoDelay(true))
-}
-
+/** Certain only if every try was refused: a first try refused says nothing about a second that got no answer. */
 function sendFault(error: unknown): Fault {
-  const cause = error instanceof AggregateError ? error.errors[0] : error
-  const refused = isServiceBusError(cause) && refusals.includes(cause.code)
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error]
+  const refused = causes.length > 0 && causes.every((cause) => isServiceBusError(cause) && refusals.includes(cause.code))
   return refused
     ? new Fault('RELAY_DOWN', 'the broker refused the message', { permanent: true, cause: error })
     : new Fault('SEND_IN_DOUBT', 'the broker did not say whether it took the message', { cause: error })

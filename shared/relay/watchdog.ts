@@ -53,6 +53,8 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
   const waiting = new Set<(link: L) => void>()
   let link: L | undefined
   let provenAt = Number.NEGATIVE_INFINITY
+  /** Of the last link that was opened: time spent opening is no health. */
+  let openedAt = Number.POSITIVE_INFINITY
 
   void watch()
   return {
@@ -70,13 +72,13 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
   async function watch(): Promise<void> {
     let attempt = 0
     while (!stopping.signal.aborted) {
-      const startedAt = clock.monotonic()
+      openedAt = Number.POSITIVE_INFINITY
       try {
         await oneLink(attempt)
         attempt = 0
       } catch (error) {
         if (stopping.signal.aborted) return
-        attempt = clock.monotonic() - startedAt >= healthyAfterMs ? 1 : attempt + 1
+        attempt = clock.monotonic() - openedAt >= healthyAfterMs ? 1 : attempt + 1
         log('relayDown', { fault: faultWord(error), attempt })
         await clock.sleep(backoffMs(attempt, random), { signal: stopping.signal }).catch(() => {})
       }
@@ -94,7 +96,8 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
     })
     if (stopping.signal.aborted) return opened.drop()
     link = opened
-    provenAt = clock.monotonic()
+    openedAt = clock.monotonic()
+    provenAt = openedAt
     if (attempt > 0) log('relayReconnected', { attempt })
     for (const arrive of waiting) arrive(opened)
     waiting.clear()

@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { answers } from '../../functions/http/answers.ts'
 import { cloudOnly, vanished } from '../../local/people.ts'
 import { call, codeIn } from '../../local/reset-client.ts'
-import { outcomes, type OutcomeKind } from '../../shared/outcome.ts'
+import { type OutcomeKind, outcomes } from '../../shared/outcome.ts'
 import { messagesSent, passGate, personNamed, signIn, useSystem } from './support.ts'
 
 const running = useSystem({ extraUsers: 6 })
@@ -166,7 +166,17 @@ describe('messages', () => {
     expect(await flow.password(goodPassword)).toMatchObject({ status: 200 })
     expect(await messagesSent(system)).toEqual({ requests: before.requests + 2, replies: before.replies + 2 })
 
-    const nothing = { active: 0, locked: 0, deferred: 0, scheduled: 0, deadLettered: 0, abandoned: 0, lockExpired: 0, expired: 0, duplicates: 0 }
+    const nothing = {
+      active: 0,
+      locked: 0,
+      deferred: 0,
+      scheduled: 0,
+      deadLettered: 0,
+      abandoned: 0,
+      lockExpired: 0,
+      expired: 0,
+      duplicates: 0,
+    }
     await expect.poll(() => system.parts.bus.call('stats')).toMatchObject({ requests: nothing, replies: nothing })
   })
 })

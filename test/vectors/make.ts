@@ -61,9 +61,11 @@ const id = fixed('field id', 16)
 /** Written out here rather than imported: the vectors must not follow a mistake in the code they test. */
 const binding = (field: string, to = id, of = anchor) =>
   createHash('sha256').update(`password-writeback/1/${field}`).update(to).update(of).digest().subarray(0, 16)
-const field = (name: string, why: string, value: Buffer | string, kind: SealedField = 'new', bound = binding(kind)) => {
+/** A probe is about nobody: an empty source anchor. */
+const anchorOf = (kind: SealedField) => (kind === 'probe' ? '' : anchor)
+const field = (name: string, why: string, value: Buffer | string, kind: SealedField = 'new', bound = binding(kind, id, anchorOf(kind))) => {
   const bytes = Buffer.from(value as string)
-  return { name, why, field: kind, id, sourceAnchor: anchor, plaintext: Buffer.concat([bound, bytes]), value: bytes }
+  return { name, why, field: kind, id, sourceAnchor: anchorOf(kind), plaintext: Buffer.concat([bound, bytes]), value: bytes }
 }
 const refused = (...args: Parameters<typeof field>) => (({ value: _, ...rest }) => rest)(field(...args))
 

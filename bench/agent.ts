@@ -1,0 +1,49 @@
+/** `npm run bench -- agent`: what an agent costs a server: memory after 100 resets, processor time while idle, time to start. */
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { System } from '../local/system.ts'
+import { e2e } from './e2e.ts'
+import { round } from './figures.ts'
+
+export interface AgentResult {
+  rssMb: number
+  resets: number
+  idleCpuPercent: number
+  idleSeconds: number
+  startMs: number
+}
+
+/** Linux counts processor time in ticks of 10 ms (getconf CLK_TCK). */
+const ticksPerSecond = 100
+
+export async function agentBench(
+  system: System,
+  { resets, idleSeconds }: { resets: number; idleSeconds: number },
+  progress: (line: string) => void,
+): Promise<AgentResult> {
+  const [agent] = system.agents
+  if (!agent) throw new Error('no agent runs')
+  await e2e(system, resets, 'embedded', progress)
+  const rssMb = round((await residentKb(agent.pid)) / 1024, 1)
+  progress(`${idleSeconds} s of doing nothing …`)
+  const before = await cpuTicks(agent.pid)
+  await sleep(idleSeconds * 1000)
+  const busySeconds = ((await cpuTicks(agent.pid)) - before) / ticksPerSecond
+  return {
+    rssMb,
+    resets,
+    idleCpuPercent: round((busySeconds / idleSeconds) * 100, 3),
+    idleSeconds,
+    startMs: Math.round(await agent.startMs()),
+  }
+}
+
+async function residentKb(pid: number): Promise<number> {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN)
+}
+
+/** utime + stime: fields 14 and 15 of proc(5), counted after the name in brackets. */
+async function cpuTicks(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
+  return Number(fields[11]) + Number(fields[12])
+}

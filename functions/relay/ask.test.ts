@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { AgentOutcome } from '../../shared/outcome-code.ts'
+import { newId } from '../../shared/seal.ts'
+import { defaultTimes } from '../../shared/times.ts'
+import type { AskDeps, Question } from './ask.ts'
+import { type AskTest, askTest, inDoubt, key, newKey, reply, storeDown } from './test-ask.ts'
+
+const { answerMs } = defaultTimes
+const lateForMs = 300_000
+
+let t: AskTest
+beforeEach(() => {
+  t = askTest()
+})
+
+describe('a reply', () => {
+  it('is the answer', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    expect(await pass(100)).toBeUndefined()
+    expect(await t.receive(ask, question.messageId, reply(question, { kind: 'policy.length', minLength: 12 }))).toEqual({
+      completed: 1,
+      abandoned: 0,
+    })
+    expect(await pass(0)).toBe('policy.length')
+    expect([t.marks, t.late]).toEqual([['answered'], []])
+  })
+
+  it('answers its own request alone, of many at once and in any order', async () => {
+    const ask = t.open()
+    const questions = Array.from({ length: 20 }, t.newQuestion)
+    const outcomes: AgentOutcome[] = questions.map((_, i) => ({ kind: 'policy.length', minLength: i }))
+    const answers = questions.map((question) => ask.ask(question, t.clock.deadline(answerMs)))
+    for (const i of questions.keys()) {
+      const at = questions.length - 1 - i
+      const question = questions[at]
+      if (question) await t.receive(ask, question.messageId, reply(question, outcomes[at]))
+    }
+    expect(await Promise.all(answers)).toEqual(outcomes)
+  })
+
+  it('that comes before the broker says that it took the request is the answer, too', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    t.at.sends = [() => new Promise(() => {})]
+    const { pass } = t.asking(ask, question)
+    await pass(100)
+    await t.receive(ask, question.messageId, reply(question))
+    expect(await pass(0)).toBe('done')
+  })
+
+  it('ends the sending again', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    t.at.sends = [() => Promise.reject(inDoubt())]
+    const { pass } = t.asking(ask, question)
+    await pass(600)
+    await t.receive(ask, question.messageId, reply(question))
+    const so = t.sent.length
+    await pass(answerMs)
+    expect(t.sent.length - so).toBeLessThanOrEqual(1)
+  })
+
+  it('is the answer even if nobody can be told that somebody is there', async () => {
+    const agents = { unanswered: async () => {}, answered: () => Promise.reject(storeDown()) }
+    const [ask, question] = [t.open({ agents }), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(0)
+    await t.receive(ask, question.messageId, reply(question))
+    expect(await pass(0)).toBe('done')
+  })
+
+  it.each<[string, (question: Question) => Buffer | undefined]>([
+    ['under another key', (question) => reply(question, { kind: 'done' }, newKey())],
+    ['under another key with this one’s version', (question) => reply(question, { kind: 'done' }, { ...newKey(), version: key.version })],
+    ['to another request', () => reply({ id: newId() })],
+    ['of another tenant', (question) => reply(question, { kind: 'done' }, key, randomBytes(16))],
+    ['that is the request itself', (question) => question.body],
+    ['cut short', (question) => reply(question).subarray(0, -1)],
+    ['that is empty', () => Buffer.alloc(0)],
+    ['that is no bytes', () => undefined],
+  ])('%s is passed over in silence, and the right one still counts', async (_, forge) => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(10)
+    expect(await t.receive(ask, question.messageId, forge(question))).toEqual({ completed: 1, abandoned: 0 })
+    expect(await pass(0)).toBeUndefined()
+    expect([t.marks, t.logged]).toEqual([[], [['replyRejected', { request: question.messageId }]]])
+    await t.receive(ask, question.messageId, reply(question))
+    expect(await pass(0)).toBe('done')
+  })
+
+  it.each([undefined, null, 5, '', 'A'.repeat(22), '__proto__'])(
+    'to nobody (%s) is completed and changes nothing',
+    async (correlationId) => {
+      const ask = t.open()
+      expect(await t.receive(ask, correlationId, reply({ id: newId() }))).toEqual({ completed: 1, abandoned: 0 })
+      expect([t.marks, t.late]).toEqual([[], []])
+    },
+  )
+
+  it('sent a second time is completed and changes nothing', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(0)
+    await t.receive(ask, question.messageId, reply(question))
+    expect(await t.receive(ask, question.messageId, reply(question, { kind: 'superseded' }))).toEqual({ completed: 1, abandoned: 0 })
+    expect([await pass(0), t.late]).toEqual(['done', []])
+  })
+})
+
+describe('no reply', () => {
+  it('is "unknown" when the answer is due, and said of the service once', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    expect(await pass(answerMs - 1)).toBeUndefined()
+    expect(await pass(1)).toBe('unknown')
+    await pass(lateForMs)
+    expect(t.marks).toEqual(['unanswered'])
+  })
+
+  it('is "unknown" even if the store is away', async () => {
+    const agents = { unanswered: () => Promise.reject(storeDown()), answered: async () => {} }
+    const { pass, answer } = t.asking(t.open({ agents }), t.newQuestion())
+    expect(await pass(answerMs)).toBe('unknown')
+    await answer
+  })
+
+  it('until then, and late: it is heard once per message and not told twice', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(answerMs)
+    expect(await t.receive(ask, question.messageId, reply(question))).toEqual({ completed: 1, abandoned: 0 })
+    expect(t.late).toEqual([[question.messageId, { kind: 'done' }]])
+    expect(t.marks).toEqual(['unanswered', 'answered'])
+  })
+
+  it('that comes late while the store is away is given back, and comes again', async () => {
+    let away = true
+    const hear: AskDeps['late'] = async (messageId, outcome) => {
+      if (away) throw storeDown()
+      t.late.push([messageId, outcome])
+    }
+    const [ask, question] = [t.open({ late: hear }), t.newQuestion()]
+    await t.asking(ask, question).pass(answerMs)
+    expect(await t.receive(ask, question.messageId, reply(question))).toEqual({ completed: 0, abandoned: 1 })
+    away = false
+    expect(await t.receive(ask, question.messageId, reply(question))).toEqual({ completed: 1, abandoned: 0 })
+    expect(t.late.length).toBe(1)
+  })
+
+  it('is forgotten when a reply can no longer come, with every timer', async () => {
+    const ask = t.open()
+    const questions = Array.from({ length: 50 }, t.newQuestion)
+    const waits = questions.map((question) => t.asking(ask, question))
+    await t.clock.advance(answerMs + lateForMs)
+    await Promise.all(waits.map(({ answer }) => answer))
+    expect(t.clock.pending()).toBe(0)
+    for (const question of questions) await t.receive(ask, question.messageId, reply(question))
+    expect(t.late).toEqual([])
+  })
+})

@@ -1,0 +1,157 @@
+/**
+ * Flows for tests: real rows in a real table store under real keys, on a clock that is set by hand; the people, the mail
+ * and the agents are whatever the test says.
+ */
+
+import { Fault } from '../../shared/fault.ts'
+import type { EventName, Fields } from '../../shared/log.ts'
+import type { Outcome } from '../../shared/outcome.ts'
+import { defaultTimes } from '../../shared/times.ts'
+import { deliverChallenge } from '../gates/deliver.ts'
+import type { Call } from '../http/edge.ts'
+import { type Macs, openMacs } from '../keys/mac.ts'
+import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import type { Writeback } from '../relay/agents.ts'
+import type { Rows } from '../store/rows.ts'
+import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret } from './flow.ts'
+
+export interface TestPerson {
+  id: string
+  userPrincipalName: string
+  mailAddress?: string
+  synchronized: boolean
+  sourceAnchor?: string
+  enabled: boolean
+}
+
+export const ada: TestPerson = {
+  id: 'aaaaaaaa-0000-4000-8000-000000000001',
+  userPrincipalName: 'ada@example.test',
+  mailAddress: 'ada@home.example.test',
+  synchronized: true,
+  sourceAnchor: 'YWRhLWFuY2hvcg==',
+  enabled: true,
+}
+
+export type Mailed = { kind: 'code'; to: string; code: string; validMinutes: number } | { kind: 'outcome'; to: string; outcome: Outcome }
+
+export interface TestFlow {
+  id: string
+  secret: string
+  call<B>(body: B, over?: Partial<Call>): Call<B>
+  row(): Promise<Flow>
+}
+
+export interface TestReset extends Awaited<ReturnType<typeof startTestReset>> {}
+
+/** A flow's row and its owner's secret, as if all steps up to `over.state` had been taken. */
+export async function makeFlow({ rows, macs, clock }: { rows: Rows; macs: Macs; clock: TestCloud['clock'] }, over: Partial<Flow> = {}) {
+  const id = newFlowId()
+  const secret = newFlowSecret()
+  const value: Flow = {
+    state: 'started',
+    username: ada.userPrincipalName,
+    secret: await macs.make('flow-secret', [id, secret]),
+    expiresAt: clock.now() + flowLifeMs,
+    triesLeft: maxTries,
+    challengesLeft: maxChallenges,
+    ...over,
+  }
+  await rows.insert<Flow>(flowTable, id, 'flow', value)
+  const row = async (): Promise<Flow> => {
+    const found = await rows.read<Flow>(flowTable, id, 'flow')
+    if (!found) throw new Error('the flow is gone')
+    return found.value
+  }
+  return { id, secret, row, call: <B>(body: B, more: Partial<Call> = {}) => ({ ...callOf(body, { [id]: secret }, id), ...more, body }) }
+}
+
+export function callOf<B>(body: B, secrets: Record<string, string>, flow: string): Call<B> {
+  const deadline = new AbortController().signal
+  return { body, params: { flow }, deadline, traceparent: undefined, flowSecret: (id) => secrets[id] }
+}
+
+export async function startTestReset() {
+  const cloud = await startTestCloud()
+  const { rows, stateKeys } = cloud.keyring()
+  const macs = openMacs(stateKeys)
+  const { clock } = cloud
+  const people: TestPerson[] = [ada]
+  const mailed: Mailed[] = []
+  const queued: string[] = []
+  const logged: { event: EventName; fields: Fields }[] = []
+  const world = { writeback: 'up' as Writeback, on: true, people, mailed, queued, logged }
+  const deps = {
+    rows,
+    macs,
+    clock,
+    times: defaultTimes,
+    agents: { writeback: async () => world.writeback },
+    feature: { isOn: async () => world.on },
+    queue: { send: async (text: string) => void queued.push(text) },
+    people: {
+      byId: async (id: string) => people.find((person) => person.id === id),
+      byName: async (name: string) => people.find((person) => person.userPrincipalName === name),
+    },
+    mail: {
+      sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
+      sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
+    },
+    log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+  }
+  return {
+    cloud,
+    world,
+    deps,
+    flow: (over: Partial<Flow> = {}) => makeFlow(deps, over),
+    verified: (over: Partial<Flow> = {}) =>
+      makeFlow(deps, { state: 'verified', person: { id: ada.id, sourceAnchor: ada.sourceAnchor }, ...over }),
+    /** What the queue would bring; answers the last code that was mailed. */
+    async deliver(): Promise<string> {
+      for (const text of queued.splice(0)) await deliverChallenge(JSON.parse(text), deps)
+      const last = mailed.findLast((mail) => mail.kind === 'code')
+      if (last?.kind !== 'code') throw new Error('no code was mailed')
+      return last.code
+    },
+    /** As new, but for the time and the rows. */
+    renew() {
+      Object.assign(world, { writeback: 'up', on: true })
+      people.splice(0, people.length, ada)
+      for (const list of [mailed, queued, logged]) list.splice(0)
+    },
+    close: () => cloud.close(),
+  }
+}
+
+export const storeDown = () => new Fault('STORE_UNAVAILABLE', 'table storage failed (test)')
+
+export interface RowTap {
+  operation: keyof Rows
+  table: string
+  partition: string
+  /** Calls of this operation on this partition so far, this one included. */
+  count: number
+}
+
+/** Rows with somebody in between: `before` may fail an operation before anything happens, `after` when it has happened. */
+export function tapped(rows: Rows, tap: { before?(at: RowTap): unknown; after?(at: RowTap): unknown }): Rows {
+  const counts = new Map<string, number>()
+  const wrap =
+    (operation: keyof Rows) =>
+    async (table: string, partition: string, ...rest: unknown[]) => {
+      const name = `${operation} ${table} ${partition}`
+      const count = (counts.get(name) ?? 0) + 1
+      counts.set(name, count)
+      const at = { operation, table, partition, count }
+      await tap.before?.(at)
+      const result = await (rows[operation] as (...args: unknown[]) => Promise<unknown>)(table, partition, ...rest)
+      await tap.after?.(at)
+      return result
+    }
+  return Object.fromEntries((Object.keys(rows) as (keyof Rows)[]).map((operation) => [operation, wrap(operation)])) as unknown as Rows
+}
+
+/** For `tapped`: fails where `fits` says so. */
+export const failWhere = (fits: (at: RowTap) => boolean) => (at: RowTap) => {
+  if (fits(at)) throw storeDown()
+}
