@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { MissingParts } from './test/missing-parts.ts'
 
 /** Journeys start whole systems of processes: they get more time, and few of them run at once. */
 export default defineConfig({
@@ -7,6 +8,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    reporters: ['default'],
+    reporters: ['default', new MissingParts()],
   },
 })

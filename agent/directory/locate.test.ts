@@ -59,9 +59,15 @@ describe('ConsistencyGuid and objectGUID', () => {
     expect(await sample.directory.locate(anchor)).toMatchObject({ kind: 'user', user: { accountName: 'odd.slash' } })
   })
 
-  test('two claims on one anchor are ambiguous', async () => {
-    const anchor = sample.person('bob.brown').immutableId
-    sample.server.control.setAttributes('odd.quote', { 'mS-DS-ConsistencyGuid': anchor })
+  test('two that carry one anchor, made from neither, are ambiguous', async () => {
+    const anchor = Buffer.alloc(16, 0x5a).toString('base64')
+    for (const sam of ['odd.quote', 'odd.signs']) sample.server.control.setAttributes(sam, { 'mS-DS-ConsistencyGuid': anchor })
     expect(await sample.directory.locate(anchor)).toEqual({ kind: 'ambiguousUser' })
+  })
+
+  test('whoever copies the anchor of an account that is there gains nothing', async () => {
+    const anchor = sample.person('bob.brown').immutableId
+    sample.server.control.setAttributes('odd.wild', { 'mS-DS-ConsistencyGuid': anchor })
+    expect(await sample.directory.locate(anchor)).toMatchObject({ kind: 'user', user: { accountName: 'bob.brown' } })
   })
 })

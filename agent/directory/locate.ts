@@ -5,7 +5,7 @@
  * Entra Connect, "Using ms-DS-ConsistencyGuid as sourceAnchor"); it travels as base64 of 16 bytes. Any other text names
  * nobody: anchors of other kinds come with the synchronization rules. The filter is built from bytes, never from text.
  */
-import { AndFilter, EqualityFilter, OrFilter } from 'ldapts'
+import { AndFilter, EqualityFilter } from 'ldapts'
 import type { Connection } from './connection.ts'
 import { bytesOf, integerOf, type Row, readServerNow, readSub, required, textOf } from './rows.ts'
 
@@ -56,14 +56,25 @@ const attributes = [
 export async function locate(connection: Connection, baseDn: string, sourceAnchor: string): Promise<Located> {
   const anchor = parseAnchor(sourceAnchor)
   if (!anchor) return { kind: 'userNotFound' }
-  // One after the other: two answers at once wait for each other's acknowledgement on a server that does not set TCP_NODELAY.
-  const found = await readSub(connection, baseDn, claiming(anchor), attributes)
-  const serverNow = await readServerNow(connection)
-  const claimants = found.filter((row) => anchorOf(row).equals(anchor))
+  const claimants = await claimantsOf(connection, baseDn, anchor)
   const [only] = claimants
   if (!only) return { kind: 'userNotFound' }
   // Two accounts with one anchor: choosing would be guessing whose password to set.
-  return claimants.length > 1 ? { kind: 'ambiguousUser' } : { kind: 'user', user: toUser(only, serverNow) }
+  if (claimants.length > 1) return { kind: 'ambiguousUser' }
+  return { kind: 'user', user: toUser(only, await readServerNow(connection)) }
+}
+
+/**
+ * The account the anchor was made from, if it is here and still goes by it, else whoever carries it as ConsistencyGuid.
+ *
+ * Two searches, because only objectGUID is indexed: the other one reads every account below `baseDn` (measured on Samba: 5 ms
+ * with 140 accounts, 10 ms with 640). Who copies the anchor of an account that is here gains nothing: its owner is found.
+ */
+async function claimantsOf(connection: Connection, baseDn: string, anchor: Buffer): Promise<Row[]> {
+  const goesBy = (row: Row) => anchorOf(row).equals(anchor)
+  const owner = (await readSub(connection, baseDn, personWith('objectGUID', anchor), attributes)).filter(goesBy)
+  if (owner.length > 0) return owner
+  return (await readSub(connection, baseDn, personWith('mS-DS-ConsistencyGuid', anchor), attributes)).filter(goesBy)
 }
 
 /** One spelling only: what encodes back to the same text. */
@@ -73,14 +84,12 @@ export function parseAnchor(sourceAnchor: string): Buffer | undefined {
 }
 
 /** A computer is a user by objectClass and a contact a person by objectCategory: only both together mean an account of a person. */
-const claiming = (anchor: Buffer) =>
+const personWith = (attribute: 'objectGUID' | 'mS-DS-ConsistencyGuid', anchor: Buffer) =>
   new AndFilter({
     filters: [
       new EqualityFilter({ attribute: 'objectCategory', value: 'person' }),
       new EqualityFilter({ attribute: 'objectClass', value: 'user' }),
-      new OrFilter({
-        filters: ['mS-DS-ConsistencyGuid', 'objectGUID'].map((attribute) => new EqualityFilter({ attribute, value: anchor })),
-      }),
+      new EqualityFilter({ attribute, value: anchor }),
     ],
   })
 

@@ -1,4 +1,5 @@
 /** The product's own client, over the same server: find, set, prove. */
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../shared/secret.ts'
 import { always, type Bench, first, fresh, nothing } from './bench.ts'
@@ -34,11 +35,19 @@ export function agentContract(bench: Bench): void {
       }
     })
 
-    test('two with one anchor, and chooses neither', async () => {
+    test('two that carry one anchor, made from neither, and chooses neither', async () => {
+      const anchor = randomBytes(16).toString('base64')
+      for (const { dn } of [await bench.newUser(), await bench.newUser()]) {
+        await bench.subject.control.setAttributes(dn, { 'mS-DS-ConsistencyGuid': anchor })
+      }
+      expect(await bench.directory.locate(anchor)).toEqual({ kind: 'ambiguousUser' })
+    })
+
+    test('the owner of an anchor that somebody else copied', async () => {
       const { facts } = await newPerson()
       const other = await bench.newUser()
       await bench.subject.control.setAttributes(other.dn, { 'mS-DS-ConsistencyGuid': facts.immutableId })
-      expect(await bench.directory.locate(facts.immutableId)).toEqual({ kind: 'ambiguousUser' })
+      expect(await bench.directory.locate(facts.immutableId)).toMatchObject({ kind: 'user', user: { accountName: facts.sam } })
     })
 
     test('what is decided about them', async () => {
