@@ -114,7 +114,13 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
 
   async function answer(delivery: Delivery, body: Buffer, send: Send): Promise<void> {
     const messageId = String(delivery.messageId)
-    const sessionId = delivery.replyToSessionId ?? ''
-    await send('replies', { messageId, correlationId: messageId, sessionId, body, ttlMs: replyTtlMs }, clock.deadline(linkMs))
+    const reply = { messageId, correlationId: messageId, sessionId: delivery.replyToSessionId ?? '', body, ttlMs: replyTtlMs }
+    try {
+      await send('replies', reply, clock.deadline(linkMs))
+    } catch {
+      // The link broke under the work. The next one is up in a moment, and somebody is waiting; a reply sent twice does no harm.
+      const next = await relay.ready(clock.deadline(linkMs))
+      await soon(next.send('replies', reply))
+    }
   }
 }

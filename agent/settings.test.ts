@@ -262,3 +262,10 @@ test('no value appears in a message, whatever stands in the file', () => {
     { numRuns: 200 },
   )
 })
+
+test.each(['localCaFile', 'directory.caFile'])('%s that is not there is a problem of the settings, not a crash', (key) => {
+  const settings = structuredClone(good()) as Record<string, unknown>
+  const [parent, last = ''] = key.includes('.') ? [settings['directory'] as Record<string, unknown>, 'caFile'] : [settings, key]
+  parent[last] = '/nowhere/ca.pem'
+  expect(problems(settings)).toContain(`${key}: the file cannot be read`)
+})

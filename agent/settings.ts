@@ -4,7 +4,7 @@
  * `AGENT_RELAY_TRANSPORT=tcp` overrides `relay.transport`, and so on for every leaf. Unknown keys, on either side, are
  * problems. Secrets stand in files of their own, which nobody but the agent's account may read.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import * as z from 'zod'
 import { Fault } from '../shared/fault.ts'
 import { Secret } from '../shared/secret.ts'
@@ -95,7 +95,12 @@ export function readSettings(path: string, environment: Environment): AgentSetti
   const merged = override(readJson(path, problems), environment, problems)
   const parsed = schema.safeParse(merged)
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`))
-  else problems.push(...secretFiles(parsed.data).flatMap(privateFileProblem), ...brokenTimes(parsed.data.times).map(mustHold))
+  else
+    problems.push(
+      ...secretFiles(parsed.data).flatMap(privateFileProblem),
+      ...authorityFiles(parsed.data).flatMap(readableProblem),
+      ...brokenTimes(parsed.data.times).map(mustHold),
+    )
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
   if (problems.length > 0 || !parsed.success) throw invalid(problems)
@@ -163,6 +168,16 @@ const secretFiles = ({ relay, identity, directory }: AgentSettings) =>
     ['identity.secretFile', identity.secretFile],
     ['directory.bindPasswordFile', directory.bindPasswordFile],
   ] as const
+
+const authorityFiles = ({ directory, localCaFile }: AgentSettings) =>
+  [
+    ['directory.caFile', directory.caFile],
+    ['localCaFile', localCaFile],
+  ] as const
+
+function readableProblem([setting, path]: readonly [string, string | undefined]): string[] {
+  return path === undefined || existsSync(path) ? [] : [`${setting}: the file cannot be read`]
+}
 
 function privateFileProblem([setting, path]: readonly [string, string | undefined]): string[] {
   if (path === undefined) return []

@@ -92,7 +92,13 @@ app.hook.appStart(() => {
   keyring.start().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
 })
 app.hook.appTerminate(async () => {
-  await Promise.race([link.stop()?.close(), clock.sleep(2_000, { unref: true })])
+  await Promise.race([
+    link
+      .stop()
+      ?.close()
+      .catch(() => {}),
+    clock.sleep(2_000, { unref: true }),
+  ])
   mail.close()
 })
 
