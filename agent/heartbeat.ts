@@ -19,6 +19,7 @@ const againAfterMs = 10_000
 /** A link counts as proven if it was seen to work within this time. */
 const provenWithinMs = 60_000
 const eventTtlMs = 300_000
+const lastWordMs = 5_000
 
 export interface Voice {
   /** A heartbeat now and every five minutes, sooner after one that failed. */
@@ -86,7 +87,8 @@ export function createVoice(deps: VoiceDeps): Voice {
     },
     async stopping() {
       const link = relay.current()
-      if (link) await say({ kind: 'stopping', ...speaker() }, link)
+      // A broker that is gone as well must not keep the agent from stopping: without this word it is down in ten minutes.
+      if (link) await Promise.race([say({ kind: 'stopping', ...speaker() }, link), clock.sleep(lastWordMs, { unref: true })])
     },
   }
 }

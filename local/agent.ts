@@ -70,6 +70,9 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
   return file('agent.json', JSON.stringify(settings, null, 2))
 }
 
+/** As docs/operating.md advises: an agent makes little garbage, and Node would otherwise keep up to 48 MB to make it in. */
+const nodeFlags = ['--max-semi-space-size=2']
+
 export interface AgentProcess {
   name: string
   pid: number
@@ -86,7 +89,7 @@ export interface AgentProcess {
 export function runAgent(name: string, settingsFile: string, logFolder: string, script = 'agent/main.ts'): AgentProcess {
   const spawnedAt = performance.now()
   const args = ['--settings', settingsFile]
-  const child = spawnNode(script, args, name, { logFolder }, [new URL('./with-parent.ts', import.meta.url).href])
+  const child = spawnNode(script, args, name, { logFolder, nodeFlags }, [new URL('./with-parent.ts', import.meta.url).href])
   const firstHeartbeat = Promise.withResolvers<number>()
   const events: Record<string, unknown>[] = []
   const listeners = new Set<() => void>()

@@ -31,6 +31,7 @@ export interface ProcessOptions {
   /** Where its output goes: `${name}.log` in this folder. */
   logFolder: string
   environment?: Record<string, string>
+  nodeFlags?: readonly string[]
 }
 
 /**
@@ -46,7 +47,7 @@ export function spawnNode(
 ): ChildProcess {
   const log = createWriteStream(join(options.logFolder, `${name}.log`), { flags: 'a' })
   const imports = [...(script.endsWith('.ts') ? ['tsx'] : []), ...preload].flatMap((module) => ['--import', module])
-  const child = spawn(process.execPath, [...imports, resolve(root, script), ...args], {
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), ...imports, resolve(root, script), ...args], {
     cwd: root,
     env: { ...cleanEnvironment(), ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
