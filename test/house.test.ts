@@ -73,3 +73,10 @@ test('no path of a machine and no registry in what is committed', () => {
     .map((path) => ({ path, text: readFileSync(new URL(path, root), 'utf8') }))
   expect(breaking(texts, ({ text }) => /\/work\/|\/root\/|registry\.npm/.test(text))).toEqual([])
 })
+
+test('every dependency has a line on why', () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  const why = readFileSync(new URL('docs/decisions/0002-dependencies.md', root), 'utf8')
+  const names = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith('@types/'))
+  expect(names.filter((name) => !why.includes(name))).toEqual([])
+})
