@@ -179,3 +179,12 @@ describe('"not changed"', () => {
     })
   })
 })
+
+test.each([
+  ['by this agent', { begun: { pwdLastSet: 1n } }],
+  ['perhaps by another', { othersHadIt: true }],
+])('a person who is not found any more, after a write was begun %s: unknown, not "not changed"', async (_, earlier) => {
+  const one = job({ again: true, ...earlier })
+  const sourceAnchor = Buffer.alloc(16, 9).toString('base64')
+  expect(await run({ ...one, request: { ...one.request, sourceAnchor } })).toEqual({ outcome: { kind: 'unknown' } })
+})

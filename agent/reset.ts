@@ -47,7 +47,7 @@ export async function reset(job: ResetJob, directory: Directory): Promise<ResetR
     const [located, password] = await Promise.all([lookUp(job, directory), opening, job.confirm()])
     job.mark('lookedUp')
     if (password === undefined) return { outcome: unlessBegun(job, 'rejected') }
-    if (located.kind !== 'user') return { outcome: located }
+    if (located.kind !== 'user') return { outcome: unlessBegun(job, located.kind) }
     const { user } = located
     if (located.protected) return { outcome: unlessBegun(job, 'protectedAccount') }
     const outcome = job.again ? await settleEarlier(job, user, password, directory) : await write(job, user, password, directory)
@@ -134,8 +134,10 @@ const extras = (request: Request): Extras => ({
   mustChange: (request.flags & flags.mustChange) !== 0,
 })
 
+type Unproven = 'expired' | 'rejected' | 'userNotFound' | 'ambiguousUser' | 'protectedAccount' | 'directoryUnavailable' | 'permissionDenied'
+
 /** "Not changed" is said only by whoever can prove that nobody began. */
-export const unlessBegun = <K extends 'expired' | 'rejected' | 'protectedAccount' | 'directoryUnavailable' | 'permissionDenied'>(
+export const unlessBegun = <K extends Unproven>(
   { begun, othersHadIt }: Pick<ResetJob, 'begun' | 'othersHadIt'>,
   kind: K,
 ): { kind: K | 'unknown' } => ({ kind: begun !== undefined || othersHadIt ? 'unknown' : kind })
