@@ -134,7 +134,7 @@ const guidBytes = (guid: string) => Buffer.from(guid.replaceAll('-', ''), 'hex')
 
 /** Settings are explained; anything else is a word and where it happened: a message may hold what must not be printed. */
 function explain(error: unknown): string {
-  if (isFault(error, 'SETTINGS_INVALID') || isFault(error, 'TIMES_INVALID')) return error.message
+  if (isFault(error, 'SETTINGS_INVALID')) return error.message
   const frames = error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : []
   return [faultWord(error), ...frames].join('\n')
 }

@@ -129,7 +129,8 @@ async function finish(job: ResetJob, user: User, directory: Directory): Promise<
   return { kind: 'done' }
 }
 
-const extras = (request: Request): Extras => ({
+/** What belongs to the write besides the password. */
+export const extras = (request: Request): Extras => ({
   unlock: (request.flags & flags.unlock) !== 0,
   mustChange: (request.flags & flags.mustChange) !== 0,
 })

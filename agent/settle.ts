@@ -11,7 +11,6 @@ import { readKeyVersion } from '../shared/envelope.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
-import { flags } from '../shared/payload.ts'
 import { openReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import type { Directory } from './directory/directory.ts'
@@ -19,6 +18,7 @@ import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import { open, openPassword } from './open.ts'
 import { afterDeath, changedSince } from './redelivery.ts'
+import { extras } from './reset.ts'
 
 export interface SettleDeps {
   tenantId: Buffer
@@ -79,8 +79,7 @@ async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promis
   try {
     const verdict = afterDeath(await deps.directory.provePassword(located.user, password), change)
     if (verdict !== 'done') return verdict === 'unsure' ? verdict : { kind: verdict }
-    const set = opened.request.flags
-    await deps.directory.finish(located.user, { unlock: (set & flags.unlock) !== 0, mustChange: (set & flags.mustChange) !== 0 })
+    await deps.directory.finish(located.user, extras(opened.request))
     return { kind: 'done' }
   } finally {
     password.wipe()

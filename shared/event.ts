@@ -90,6 +90,11 @@ const settledShape = {
 
 const counterNames = ['handled', 'changed', 'refused', 'unknown', 'rejected', 'replays'] as const satisfies readonly (keyof Counters)[]
 
+/** Six, as the shape has checked. */
+function countersOf([handled = 0, changed = 0, refused = 0, unknown = 0, rejected = 0, replays = 0]: number[]): Counters {
+  return { handled, changed, refused, unknown, rejected, replays }
+}
+
 export function encodeEvent(event: AgentEvent): Uint8Array {
   switch (event.kind) {
     case 'heartbeat':
@@ -116,7 +121,7 @@ export function decodeEvent(input: Uint8Array): AgentEvent {
         ...rest,
         kind: 'heartbeat',
         domains: domains.map(([id, reachable, policy]) => ({ id, reachable, policy: policyFromWire(policy) })),
-        counters: Object.fromEntries(counterNames.map((name, i) => [name, counters[i]])) as unknown as Counters,
+        counters: countersOf(counters),
       }
     }
     case code.stopping:
