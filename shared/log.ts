@@ -3,7 +3,8 @@
  *
  * Every field has a shape that sentences, DNs, server text and mail addresses do not fit (ids, codes, numbers):
  * what does not match is written as `[refused]`, and of a field that is not on the list not even the name. A password or
- * secret of plain letters and digits would fit an id: none is ever passed here (Secret, and the canary journey). Ids of events follow those administrators of Microsoft's service know (docs/outcomes.md).
+ * secret of plain letters and digits would fit an id: none is ever passed here (Secret, and the canary journey).
+ * Ids of events follow those administrators of Microsoft's service know (docs/outcomes.md).
  */
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
