@@ -23,6 +23,7 @@ import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createSeal } from './relay/seal.ts'
 import { challenge } from './reset/challenge.ts'
+import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
 import { read } from './reset/read.ts'
 import { settle } from './reset/settle.ts'
@@ -64,7 +65,7 @@ const relay = { address: relayAddress(settings, credential), transport: settings
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
 const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
 
-const flows = { rows, macs, clock }
+const flows = { rows, macs, clock, recent: recentFlows() }
 const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),

@@ -56,6 +56,13 @@ const minutes = (n: number) => n * 60_000
 const keeping = (secret: Buffer | undefined) =>
   secret ? { freshMs: minutes(5), usableMs: minutes(15) } : { freshMs: minutes(1), usableMs: minutes(1) }
 
+/** Derived once for as long as the secret is kept: every row that is read or written asks for one. */
+const derived = new WeakMap<Buffer, Map<Purpose, Buffer>>()
+
 function derive(secret: Buffer, purpose: Purpose): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `password-writeback/state/${purpose}`, 32))
+  const subkeys = derived.get(secret) ?? new Map<Purpose, Buffer>()
+  derived.set(secret, subkeys)
+  const subkey = subkeys.get(purpose) ?? Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `password-writeback/state/${purpose}`, 32))
+  subkeys.set(purpose, subkey)
+  return subkey
 }

@@ -76,11 +76,16 @@ export const newFlowSecret = () => randomBytes(32).toString('base64url')
 
 const idPattern = /^[A-Za-z0-9_-]{22}$/
 
-/** The caller's own flow, or the answer that says why not. A wrong secret and an unknown flow read the same. */
-export async function openFlow(call: Call, deps: FlowDeps): Promise<{ kind: 'flow'; flow: FlowRow } | { kind: 'refused'; answer: Answer }> {
+type Opened = { kind: 'flow'; flow: FlowRow } | { kind: 'refused'; answer: Answer }
+
+/**
+ * The caller's own flow, or the answer that says why not. A wrong secret and an unknown flow read the same.
+ * `known`: the row as this instance last wrote it, for a caller whose next step is a conditional write.
+ */
+export async function openFlow(call: Call, deps: FlowDeps, known?: FlowRow): Promise<Opened> {
   const id = call.params['flow'] ?? ''
   const secret = call.flowSecret(id)
-  const row = idPattern.test(id) && secret !== undefined ? await deps.rows.read<Flow>(flowTable, id, 'flow') : undefined
+  const row = known ?? (idPattern.test(id) && secret !== undefined ? await deps.rows.read<Flow>(flowTable, id, 'flow') : undefined)
   if (!row || secret === undefined || !(await deps.macs.fits(row.value.secret, 'flow-secret', [id, secret]))) {
     return { kind: 'refused', answer: problem('unknownFlow') }
   }
@@ -98,4 +103,31 @@ export const stateAfter = ({ kind }: Outcome): 'verified' | 'settled' =>
 export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: Pick<FlowDeps, 'rows'>): Promise<FlowRow> {
   const value = { ...flow.value, ...change }
   return { ...flow, value, etag: await rows.replace<Flow>(flowTable, flow.id, 'flow', value, flow.etag) }
+}
+
+/**
+ * Verified flows as this instance has just written them: the submit that follows need not read what it is about to replace.
+ * What another instance wrote meanwhile shows at once, for the write is conditional: it fails, and the flow is read.
+ */
+export interface RecentFlows {
+  keep(flow: FlowRow): void
+  /** Once. */
+  take(id: string): FlowRow | undefined
+}
+
+export function recentFlows(limit = 1_000): RecentFlows {
+  const kept = new Map<string, FlowRow>()
+  return {
+    keep(flow) {
+      if (flow.value.state !== 'verified') return
+      kept.set(flow.id, flow)
+      const [oldest] = kept.keys()
+      if (kept.size > limit && oldest !== undefined) kept.delete(oldest)
+    },
+    take(id) {
+      const flow = kept.get(id)
+      kept.delete(id)
+      return flow
+    },
+  }
 }

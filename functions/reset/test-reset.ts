@@ -13,7 +13,7 @@ import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
 import type { Writeback } from '../relay/agents.ts'
 import type { Rows } from '../store/rows.ts'
-import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret } from './flow.ts'
+import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret, recentFlows } from './flow.ts'
 
 export interface TestPerson {
   id: string
@@ -86,6 +86,7 @@ export async function startTestReset() {
     macs,
     clock,
     times: defaultTimes,
+    recent: recentFlows(),
     agents: { writeback: async () => world.writeback },
     feature: { isOn: async () => world.on },
     queue: { send: async (text: string) => void queued.push(text) },

@@ -4,6 +4,7 @@ import { Secret } from '../../shared/secret.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { codeOf } from '../keys/test-cloud.ts'
 import { createSeal } from '../relay/seal.ts'
+import { type Flow, recentFlows, saveFlow } from './flow.ts'
 import { read } from './read.ts'
 import { ada, failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 import { type Turn, type TurnDeps, takeTurn } from './turn.ts'
@@ -30,9 +31,11 @@ const refusal = async (turn: ReturnType<typeof take>) => {
   const got = await turn
   return got.kind === 'turn' ? 'a turn' : `${got.answer.status} ${got.answer.body['code']}`
 }
+/** Whether another flow of the same person is kept from a turn; it gives back the one it gets. */
 const leased = async () => {
-  const lease = await test.deps.rows.read<{ until: number }>('state', 'lease', ada.id)
-  return lease !== undefined && lease.value.until > test.cloud.clock.now()
+  const turn = await take(await test.verified())
+  if (turn.kind === 'turn') await turn.giveBack()
+  return turn.kind !== 'turn'
 }
 
 describe('a turn', () => {
@@ -82,6 +85,15 @@ describe('a turn', () => {
     expect(await refusal(take(await test.verified()))).toBe('a turn')
   })
 
+  it('can be taken again on the same flow at once', async () => {
+    const flow = await test.verified()
+    for (const _ of [1, 2]) await (await taken(flow)).conclude({ kind: 'policy.complexity' })
+    const turn = await taken(flow)
+    expect(await leased()).toBe(true)
+    await turn.giveBack()
+    expect(await leased()).toBe(false)
+  })
+
   it('that ends in "unknown" keeps the lease until the answer was due and ten seconds', async () => {
     const [flow, other] = [await test.verified(), await test.verified()]
     await (await taken(flow)).conclude({ kind: 'unknown' })
@@ -105,7 +117,7 @@ describe('a turn', () => {
     expect(await codeOf(seal(turn, password, undefined))).toBe('STORE_UNAVAILABLE')
     expect(await codeOf((async () => password.use(() => {}))())).toBe('SECRET_WIPED')
     expect(await flow.row()).toMatchObject({ state: 'verified' })
-    expect([(await flow.row()).request, await leased()]).toEqual([undefined, false])
+    expect(await leased()).toBe(false)
     expect(await refusal(take(flow))).toBe('a turn')
   })
 })
@@ -126,6 +138,34 @@ describe('one person', () => {
     expect((await Promise.all(flows.map((flow) => refusal(take(flow))))).sort()).toEqual(['503 busy', '503 busy', 'a turn'])
   })
 
+  it('keeps their turn when a slower click on the same flow has placed the lease', async () => {
+    const flow = await test.verified()
+    const slower = { until: test.cloud.clock.now() + 1, flow: flow.id, request: 'of-the-slower-click' }
+    const rows = tapped(test.deps.rows, {
+      before: async ({ operation, partition }) => {
+        if (operation === 'insert' && partition === 'lease') await test.deps.rows.put('state', 'lease', ada.id, slower)
+      },
+    })
+    await taken(flow, { rows })
+    expect(await leased()).toBe(true)
+  })
+
+  it('is not overtaken by another flow whose request this one has not noted yet', async () => {
+    const [first, second] = [await test.verified(), await test.verified()]
+    const answers: string[] = []
+    const rows = tapped(test.deps.rows, {
+      before: async ({ operation, partition }) => {
+        if (operation === 'replace' && partition === first.id) {
+          while ((await test.deps.rows.read('state', 'lease', ada.id)) === undefined);
+          answers.push(await refusal(take(second)))
+        }
+      },
+    })
+    await test.deps.rows.remove('state', 'lease', ada.id)
+    answers.push(await refusal(take(first, { rows })))
+    expect(answers).toEqual(['503 busy', 'a turn'])
+  })
+
   it('does not keep another from theirs', async () => {
     await taken(await test.verified())
     const grace = { id: 'aaaaaaaa-0000-4000-8000-000000000002', sourceAnchor: 'Z3JhY2U=' }
@@ -133,12 +173,48 @@ describe('one person', () => {
   })
 })
 
+describe('a flow that this instance has just verified', () => {
+  const justVerified = async () => {
+    const flow = await test.flow({ state: 'challenged' })
+    const row = await test.deps.rows.read<Flow>('flows', flow.id, 'flow')
+    if (!row) throw new Error('the flow is gone')
+    const person = { id: ada.id, sourceAnchor: ada.sourceAnchor }
+    test.deps.recent.keep(await saveFlow({ ...row, id: flow.id }, { state: 'verified', person }, test.deps))
+    return flow
+  }
+
+  it('is not read again', async () => {
+    const flow = await justVerified()
+    const rows = tapped(test.deps.rows, { before: failWhere((at) => at.operation === 'read' && at.partition === flow.id) })
+    await test.deps.rows.remove('state', 'lease', ada.id)
+    expect(await refusal(take(flow, { rows }))).toBe('a turn')
+  })
+
+  it('is read when another instance has gone on with it', async () => {
+    const flow = await justVerified()
+    const elsewhere = await taken(flow, { recent: recentFlows() })
+    await elsewhere.conclude({ kind: 'done' })
+    expect(await refusal(take(flow))).toBe('200 done')
+  })
+
+  it('is still its owner’s alone', async () => {
+    const flow = await justVerified()
+    expect(await refusal(takeTurn(flow.call({}, { flowSecret: () => 'a guess' }), test.deps))).toBe('404 unknownFlow')
+  })
+
+  it('is forgotten when there are too many', async () => {
+    const recent = recentFlows(1)
+    const row = (id: string) => ({ id, etag: '', rowKey: 'flow', value: { state: 'verified' } as Flow })
+    for (const id of ['a', 'b']) recent.keep(row(id))
+    expect([recent.take('a'), recent.take('b')?.id, recent.take('b')]).toEqual([undefined, 'b', undefined])
+  })
+})
+
 describe('when the store fails in between', () => {
-  it.each(['conclude', 'release'] as const)('the truth is still told (%s)', async (what) => {
+  it('the truth is still told', async () => {
     const flow = await test.verified()
     let failing = false
-    const fails = what === 'conclude' ? 'replace' : 'remove'
-    const rows = tapped(test.deps.rows, { before: failWhere(({ operation }) => failing && operation === fails) })
+    const rows = tapped(test.deps.rows, { before: failWhere(() => failing) })
     const turn = await taken(flow, { rows })
     failing = true
     expect(await turn.conclude({ kind: 'done' })).toMatchObject({ status: 200, body: { code: 'done' } })

@@ -2,7 +2,8 @@
  * The gate before sending: a verified flow, a person managed on-premises, a service that is up, and one request at a time.
  *
  * `takeTurn` either answers (nothing was sent) or gives a turn: the flow is `submitted`, the person's lease is held.
- * `conclude` writes the outcome; a turn that is given up before anything was sent puts both back.
+ * `conclude` writes the outcome; a turn that is given up before anything was sent puts the flow back. Either way the lease
+ * is free then (lease.ts): one write ends a turn.
  */
 import { isFault } from '../../shared/fault.ts'
 import type { Outcome } from '../../shared/outcome.ts'
@@ -12,12 +13,24 @@ import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Agents } from '../relay/agents.ts'
-import { type Flow, type FlowDeps, type FlowPerson, type FlowRow, flowTable, openFlow, saveFlow, stateAfter } from './flow.ts'
+import {
+  type Flow,
+  type FlowDeps,
+  type FlowPerson,
+  type FlowRow,
+  flowTable,
+  openFlow,
+  type RecentFlows,
+  saveFlow,
+  stateAfter,
+} from './flow.ts'
+import { placeLease, takeOverLease } from './lease.ts'
 
 export interface TurnDeps extends FlowDeps {
   agents: Pick<Agents, 'writeback'>
   feature: { isOn(): Promise<boolean> }
   times: Times
+  recent: RecentFlows
 }
 
 export interface Turn {
@@ -28,7 +41,7 @@ export interface Turn {
   submittedAt: number
   /** Never fails: what was sent is answered with its outcome. */
   conclude(outcome: Outcome): Promise<Answer>
-  /** Flow and lease as before. Only while nothing was sent. */
+  /** The flow as before. Only while nothing was sent. */
   giveBack(): Promise<void>
 }
 
@@ -39,12 +52,11 @@ export interface RequestRow {
   flow: string
 }
 
-const leaseGraceMs = 10_000
 const pollMs = 300
 
 export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answered> {
   const submittedAt = deps.clock.monotonic()
-  const opened = await openFlow(call, deps)
+  const opened = await openFlow(call, deps, deps.recent.take(call.params['flow'] ?? ''))
   if (opened.kind === 'refused') return opened
   const { flow } = opened
   const { person, state } = flow.value
@@ -56,64 +68,63 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
 
   const id = newId()
-  const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }
-  const submitted = await submit(flow, request, deps)
+  const submitted = await submit(flow, { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }, person.id, deps)
   // Another click on the same flow was faster: this one gets the same answer.
-  if (submitted === undefined) return takeTurn(call, deps)
-  const lease = await hold(person.id, submitted, request.id, deps)
-  if (lease === undefined) return refused({ kind: 'busy' })
-  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, lease, deps) }
+  if (submitted === 'overtaken') return takeTurn(call, deps)
+  if (submitted === 'busy') return refused({ kind: 'busy' })
+  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, deps) }
 }
 
-/** The person's lease, and the way from the request to its flow. Without both, for whatever reason, the flow is verified again. */
-async function hold(personId: string, submitted: FlowRow, requestId: string, deps: TurnDeps): Promise<Lease | undefined> {
-  // At once, for somebody is waiting: a request row of a turn that was not given leads nowhere and harms nobody.
-  const [lease, request] = await Promise.allSettled([
-    takeLease(personId, submitted.id, deps),
-    deps.rows.insert<RequestRow>(flowTable, 'requests', requestId, { flow: submitted.id }),
+/**
+ * The flow's step, the person's lease and the way from the request to its flow, all at once, for somebody is waiting.
+ *
+ * The step decides who of several clicks on one flow goes on; only then may a lease be taken over. Without all three, for
+ * whatever reason, the flow is verified again. What a turn that was not given leaves behind leads nowhere and harms nobody.
+ */
+async function submit(flow: FlowRow, request: Request, personId: string, deps: TurnDeps): Promise<FlowRow | 'overtaken' | 'busy'> {
+  const [step, lease, row] = await Promise.allSettled([
+    saveFlow(flow, { state: 'submitted', request, outcome: undefined }, deps),
+    placeLease(personId, flow.id, request.id, deps),
+    deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id }),
   ])
-  if (lease.status === 'fulfilled' && lease.value && request.status === 'fulfilled') return lease.value
-  await giveBack(submitted, lease.status === 'fulfilled' ? lease.value : undefined, deps)
-  if (lease.status === 'rejected') throw lease.reason
-  if (request.status === 'rejected') throw request.reason
-  return undefined
+  if (step.status === 'rejected') {
+    if (isFault(step.reason, 'STORE_CONFLICT')) return 'overtaken'
+    throw step.reason
+  }
+  try {
+    if (lease.status === 'rejected') throw lease.reason
+    if (row.status === 'rejected') throw row.reason
+    if (lease.value || (await takeOverLease(personId, flow.id, request.id, deps))) return step.value
+  } catch (error) {
+    await giveBack(step.value, deps)
+    throw error
+  }
+  await giveBack(step.value, deps)
+  return 'busy'
 }
+
+type Request = NonNullable<Flow['request']>
 
 const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
 const refused = (outcome: Outcome) => answered(answerOf(outcome, { state: 'verified' }))
 
-async function submit(flow: FlowRow, request: { id: string; until: number }, deps: TurnDeps): Promise<FlowRow | undefined> {
-  try {
-    return await saveFlow(flow, { state: 'submitted', request, outcome: undefined }, deps)
-  } catch (error) {
-    if (isFault(error, 'STORE_CONFLICT')) return undefined
-    throw error
-  }
-}
-
-function ending(submitted: FlowRow, lease: Lease, deps: TurnDeps): Pick<Turn, 'conclude' | 'giveBack'> {
+function ending(submitted: FlowRow, deps: TurnDeps): Pick<Turn, 'conclude' | 'giveBack'> {
   return {
     async conclude(outcome) {
       const state = stateAfter(outcome)
-      // While the outcome is unknown a write may still be under way: the lease runs out by itself.
-      const released = outcome.kind === 'unknown' ? undefined : unlessStoreFails(lease.release())
-      const saved = await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps))
-      await released
+      const saved = await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps).then(deps.recent.keep))
       return answerOf(outcome, { state: saved ? state : 'submitted' })
     },
-    giveBack: () => giveBack(submitted, lease, deps),
+    giveBack: () => giveBack(submitted, deps),
   }
 }
 
-async function giveBack(submitted: FlowRow, lease: Lease | undefined, deps: TurnDeps): Promise<void> {
-  try {
-    await saveFlow(submitted, { state: 'verified', request: undefined }, deps)
-  } finally {
-    if (lease) await unlessStoreFails(lease.release())
-  }
+/** The request stays in the row: by it the lease is known to be free. */
+async function giveBack(submitted: FlowRow, deps: TurnDeps): Promise<void> {
+  await saveFlow(submitted, { state: 'verified' }, deps)
 }
 
-/** The person is told what happened even if it cannot be written down: GET then says "unknown", and the lease runs out. */
+/** The person is told what happened even if it cannot be written down: GET then says "unknown", and the lease runs out by itself. */
 async function unlessStoreFails(work: Promise<unknown>): Promise<boolean> {
   try {
     await work
@@ -135,29 +146,4 @@ async function repeated(flow: FlowRow, deadline: AbortSignal, deps: TurnDeps): P
   // Back at "verified" without an outcome: the first one was turned away, too, and nothing was sent.
   const outcome = value.outcome ?? { kind: value.state === 'verified' ? 'busy' : 'unknown' }
   return answered(answerOf(outcome, { state: value.state, repeated: true }))
-}
-
-interface Lease {
-  release(): Promise<void>
-}
-
-/** One open request per person, whatever the number of flows and instances: a row until the answer and ten seconds. */
-async function takeLease(personId: string, flowId: string, { rows, clock, times }: TurnDeps): Promise<Lease | undefined> {
-  const place = ['state', 'lease', personId] as const
-  const value = { until: clock.now() + times.answerMs + leaseGraceMs, flow: flowId }
-  const held = (etag: string): Lease => ({ release: () => rows.remove(...place, etag) })
-  const unlessTaken = async (write: Promise<string>): Promise<Lease | undefined> => {
-    try {
-      return held(await write)
-    } catch (error) {
-      if (isFault(error, 'STORE_CONFLICT')) return undefined
-      throw error
-    }
-  }
-  // Free, nearly always: a lease is removed when its request was answered. Else one that has run out may be taken over.
-  const taken = await unlessTaken(rows.insert(...place, value))
-  if (taken) return taken
-  const old = await rows.read<{ until: number }>(...place)
-  if (old === undefined || old.value.until > clock.now()) return undefined
-  return unlessTaken(rows.replace(...place, value, old.etag))
 }

@@ -8,13 +8,14 @@ import { isGate } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Agents } from '../relay/agents.ts'
-import { type Challenge, type FlowDeps, type FlowPerson, type FlowRow, openFlow, saveFlow } from './flow.ts'
+import { type Challenge, type FlowDeps, type FlowPerson, type FlowRow, openFlow, type RecentFlows, saveFlow } from './flow.ts'
 
 export interface VerifyDeps extends FlowDeps {
   people: {
     byId(id: string): Promise<{ id: string; synchronized: boolean; sourceAnchor?: string | undefined; enabled: boolean } | undefined>
   }
   agents: Pick<Agents, 'writeback'>
+  recent: RecentFlows
 }
 
 export const verify =
@@ -36,7 +37,7 @@ export const verify =
     const person = await personOf(challenge, deps)
     if (person === undefined) return spendTry(won, deps)
     const writeback = await deps.agents.writeback()
-    await saveFlow(won, { state: 'verified', person, challenge: undefined }, deps)
+    deps.recent.keep(await saveFlow(won, { state: 'verified', person, challenge: undefined }, deps))
     return {
       status: 200,
       body: { flow: flow.id, state: 'verified', gate, writeback },
