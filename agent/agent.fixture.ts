@@ -19,7 +19,8 @@ import { messageIdOf, newId, openReply, type PasswordKey, sealField, sealRequest
 import { Secret } from '../shared/secret.ts'
 import { defaultTimes } from '../shared/times.ts'
 import { virtualClock } from '../test/virtual-clock.ts'
-import { type Directory, openDirectory } from './directory/directory.ts'
+import type { Directory } from './directory/directory.ts'
+import { openOneDomain } from './directory/one-domain.fixture.ts'
 import { type Handling, handle } from './handle.ts'
 import { type Journal, openJournal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
@@ -121,7 +122,7 @@ export async function startBench() {
     ldapMs: times.ldapMs,
     domain: 'corp.example.test',
   }
-  const real = openDirectory(settings, { clock, log })
+  const real = openOneDomain(settings, { clock, log })
   const seen = observed(real)
   const folder = mkdtempSync(join(tmpdir(), 'agent-'))
   const journals: Journal[] = []

@@ -384,7 +384,7 @@ describe('a lock that ran out under the work', () => {
   async function stalled(wish: ReturnType<Bench['wish']>, ms: number) {
     const held = Promise.withResolvers<void>()
     bench.vault.state.held = held.promise
-    const lookedUp = bench.seen.answered('isProtected')
+    const lookedUp = bench.seen.answered('locate')
     const slow = handle(bench.delivery(wish), bench.deps)
     await lookedUp
     bench.vault.state.held = Promise.resolve()

@@ -142,7 +142,7 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
     if (failure === undefined) throw error
     log(failure.event, { fault: faultWord(error) })
     // Nothing was written by this delivery; only an earlier one may have.
-    return { outcome: unlessBegun(job, failure.outcome) }
+    return { outcome: unlessBegun(job, { kind: failure.outcome }) }
   }
 }
 

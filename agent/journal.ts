@@ -5,11 +5,11 @@
  * id under another number is a replay. A row is written before the directory is touched and again with the sealed reply,
  * each on disk before the next step. While a row is unfinished it keeps the envelope as it was received, so that after a
  * restart the outcome can be found out; until its reply was sent it is not done with. A password in clear never comes here.
- * An agent that cannot write this stops.
+ * One agent's alone: the file stays locked while it is open. An agent that cannot write this stops.
  */
-import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../shared/fault.ts'
+import { makePrivate } from './private-file.ts'
 
 export interface Entry {
   id: Buffer
@@ -51,6 +51,7 @@ export interface Journal {
 
 /** `finished`: 0 open, 1 answered, 2 told. */
 const schema = `
+  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS requests (
@@ -132,12 +133,6 @@ const toUnfinished = (row: Row): Unfinished => ({
   begun: begunIn(row),
   reply: bytesIn(row['reply']),
 })
-
-/** Readable by the service account alone, before sqlite makes it with the process's umask. */
-function makePrivate(file: string): void {
-  closeSync(openSync(file, 'a', 0o600))
-  chmodSync(file, 0o600)
-}
 
 function guarded<T>(work: () => T): T {
   try {

@@ -10,13 +10,17 @@ import { ClientCertificateCredential, ClientSecretCredential, type TokenCredenti
 import packageJson from '../package.json' with { type: 'json' }
 import { every, systemClock } from '../shared/clock.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
+import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelaySettings } from '../shared/relay/client.ts'
-import { openDirectory } from './directory/directory.ts'
+import { type DirectorySettings, type ForestSettings, openDirectory } from './directory/directory.ts'
+import type { Forest } from './directory-settings.ts'
 import { handle } from './handle.ts'
 import { createVoice } from './heartbeat.ts'
 import { openJournal } from './journal.ts'
 import { openKeys } from './keys.ts'
+import { openLinks } from './lookup/links.ts'
+import { fingerprintOf } from './lookup/rules.ts'
 import { runLoop } from './loop.ts'
 import { type AgentSettings, fileVariable, readSecretFile, readSettings } from './settings.ts'
 import { settleUnfinished } from './settle.ts'
@@ -57,7 +61,9 @@ function readArguments() {
 
 async function run(settings: AgentSettings): Promise<number> {
   const clock = systemClock
-  const log = createLog('agent', (line) => process.stdout.write(`${line}\n`), clock)
+  const lines = openLines((text) => process.stdout.write(text), clock)
+  process.on('exit', lines.flush)
+  const log = createLog('agent', lines.write, clock)
   const stop = new AbortController()
   const agentId = guidBytes(settings.identity.clientId)
   const tenantId = guidBytes(settings.tenantId)
@@ -65,7 +71,8 @@ async function run(settings: AgentSettings): Promise<number> {
   const journal = openJournal(settings.journalFile)
   const credential = openCredential(settings, localCa)
   const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
-  const directory = openDirectory(directorySettings(settings), { clock, log })
+  const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
+  const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
   const { times } = settings
   const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
@@ -81,8 +88,8 @@ async function run(settings: AgentSettings): Promise<number> {
   const voice = createVoice({
     ...shared,
     version: packageJson.version,
-    configuration: { tenantId: settings.tenantId, domain: settings.directory.domain, baseDn: settings.directory.baseDn, times },
-    facts: async () => [(({ domainId, ...facts }) => ({ id: domainId, ...facts }))(await directory.facts())],
+    configuration: { tenantId: settings.tenantId, domains: domainsOf(settings), rules: settings.rules, times },
+    facts: () => directory.facts(),
     relay: loop.relay,
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))
@@ -124,11 +131,16 @@ function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca
 
 const textOf = (path: string) => readSecretFile(path).use((value) => value.toString('utf8'))
 
-function directorySettings({ directory, times }: AgentSettings) {
-  const { bindPasswordFile, caFile, ...rest } = directory
-  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
-  return { ...rest, bindPassword: readSecretFile(bindPasswordFile), ca, ldapMs: times.ldapMs }
+function directorySettings({ forests, rules, times }: AgentSettings): DirectorySettings {
+  return { forests: forests.map(withFiles), rules, ldapMs: times.ldapMs }
 }
+
+function withFiles({ bindPasswordFile, caFile, ...forest }: Forest): ForestSettings {
+  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
+  return { ...forest, bindPassword: readSecretFile(bindPasswordFile), ca }
+}
+
+const domainsOf = ({ forests }: AgentSettings) => forests.flatMap(({ domains }) => domains.map(({ name }) => name))
 
 const guidBytes = (guid: string) => Buffer.from(guid.replaceAll('-', ''), 'hex')
 

@@ -44,12 +44,16 @@ export async function reset(job: ResetJob, directory: Directory): Promise<ResetR
   const opening = job.openPassword()
   try {
     // The look-ups, the vault and the broker are asked at the same time: together they take as long as the slowest.
-    const [located, password] = await Promise.all([lookUp(job, directory), opening, job.confirm()])
+    const [located, password] = await Promise.all([
+      directory.locate(job.request.sourceAnchor ?? '', job.request.cloudAnchor),
+      opening,
+      job.confirm(),
+    ])
     job.mark('lookedUp')
-    if (password === undefined) return { outcome: unlessBegun(job, 'rejected') }
-    if (located.kind !== 'user') return { outcome: unlessBegun(job, located.kind) }
+    if (password === undefined) return { outcome: unlessBegun(job, { kind: 'rejected' }) }
+    if (located.kind !== 'user') return { outcome: unlessBegun(job, located) }
     const { user } = located
-    if (located.protected) return { outcome: unlessBegun(job, 'protectedAccount') }
+    if (user.protected) return { outcome: unlessBegun(job, { kind: 'protectedAccount' }) }
     const outcome = job.again ? await settleEarlier(job, user, password, directory) : await write(job, user, password, directory)
     return { outcome, policy: isPolicyRefusal(outcome) ? await directory.policy(user).catch(() => undefined) : undefined }
   } finally {
@@ -58,20 +62,15 @@ export async function reset(job: ResetJob, directory: Directory): Promise<ResetR
   }
 }
 
-async function lookUp(job: ResetJob, directory: Directory) {
-  const located = await directory.locate(job.request.sourceAnchor ?? '')
-  return located.kind === 'user' ? { ...located, protected: await directory.isProtected(located.user) } : located
-}
-
 async function write(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
-  if (!job.mayBegin()) return unlessBegun(job, 'expired')
+  if (!job.mayBegin()) return unlessBegun(job, { kind: 'expired' })
   const refusal = await directory.eligibility(user)
   if (refusal) return unlessOurs(job, user, password, refusal, directory)
   job.begin({ pwdLastSet: user.pwdLastSet })
   try {
     const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
     job.mark('set')
-    if (result.kind === 'notBegun') return unlessBegun(job, 'expired')
+    if (result.kind === 'notBegun') return unlessBegun(job, { kind: 'expired' })
     if (result.kind === 'refused') return await afterRefusal(job, user, password, result, directory)
     // The password is set; that "must change" was refused is a missing right, for the log and the administrator.
     if ('extrasRefused' in result) job.refused(result.extrasRefused)
@@ -98,7 +97,7 @@ async function unlessOurs(job: ResetJob, user: User, password: Secret, outcome: 
 
 async function settleEarlier(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
   const situation: Situation = {
-    change: changedSince(user, job.ageMs(), job.begun?.pwdLastSet),
+    change: changedSince(await directory.passwordState(user), job.ageMs(), job.begun?.pwdLastSet),
     mayBegin: job.mayBegin(),
     neverBegunHere: job.begun === undefined,
     othersHadIt: job.othersHadIt,
@@ -135,10 +134,6 @@ export const extras = (request: Request): Extras => ({
   mustChange: (request.flags & flags.mustChange) !== 0,
 })
 
-type Unproven = 'expired' | 'rejected' | 'userNotFound' | 'ambiguousUser' | 'protectedAccount' | 'directoryUnavailable' | 'permissionDenied'
-
 /** "Not changed" is said only by whoever can prove that nobody began. */
-export const unlessBegun = <K extends Unproven>(
-  { begun, othersHadIt }: Pick<ResetJob, 'begun' | 'othersHadIt'>,
-  kind: K,
-): { kind: K | 'unknown' } => ({ kind: begun !== undefined || othersHadIt ? 'unknown' : kind })
+export const unlessBegun = ({ begun, othersHadIt }: Pick<ResetJob, 'begun' | 'othersHadIt'>, outcome: AgentOutcome): AgentOutcome =>
+  begun !== undefined || othersHadIt ? { kind: 'unknown' } : outcome

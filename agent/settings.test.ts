@@ -20,20 +20,26 @@ function file(name: string, text: string, mode = 0o600): string {
   return path
 }
 
+const rule = { name: 'people', forest: 'corp', baseDn: 'DC=corp,DC=example,DC=test' }
 const good = () => ({
   tenantId: '7a0c9a0e-3f0b-4b57-8a35-52d0a4a0c1de',
   relay: { connectionStringFile: join(folder, 'sas') },
   vault: { url: 'https://vault.example.test' },
   identity: { clientId: 'a1b2c3d4-0000-4000-8000-000000000002', secretFile: join(folder, 'secret') },
-  directory: {
-    servers: ['ldaps://dc1.corp.example.test', 'ldaps://dc2.corp.example.test:3269'],
-    domain: 'corp.example.test',
-    baseDn: 'DC=corp,DC=example,DC=test',
-    bindDn: 'CN=svc,DC=corp,DC=example,DC=test',
-    bindPasswordFile: join(folder, 'bind'),
-  },
+  forests: [
+    {
+      name: 'corp',
+      domains: [{ name: 'corp.example.test', servers: ['ldaps://dc1.corp.example.test', 'ldaps://dc2.corp.example.test:3269'] }],
+      bindDn: 'CN=svc,DC=corp,DC=example,DC=test',
+      bindPasswordFile: join(folder, 'bind'),
+    },
+  ],
+  rules: [rule],
 })
-type Good = ReturnType<typeof good>
+/** With other things said of the one forest, of its domain, or of the one rule. */
+const withForest = (change: object) => ({ ...good(), forests: good().forests.map((forest) => ({ ...forest, ...change })) })
+const withServers = (servers: string[]) => withForest({ domains: [{ name: 'corp.example.test', servers }] })
+const withRuleOf = (change: object) => ({ rules: [{ ...rule, ...change }] })
 
 const read = (settings: unknown, environment: Record<string, string | undefined> = {}) =>
   readSettings(file('agent.json', typeof settings === 'string' ? settings : JSON.stringify(settings)), environment)
@@ -58,17 +64,14 @@ describe('good settings', () => {
       ...good(),
       relay: { ...good().relay, transport: 'websockets' },
       identity: { ...good().identity, authority: 'https://login.microsoftonline.com' },
-      directory: { ...good().directory, addresses: {} },
+      forests: withForest({ controllers: 'pdcEmulator', addresses: {} }).forests,
+      rules: withRuleOf({ anchor: 'mS-DS-ConsistencyGuid', precedence: 100, enabled: true }).rules,
+      linksFile: '/var/lib/password-writeback/links.sqlite',
       journalFile: '/var/lib/password-writeback/journal.sqlite',
       concurrency: 4,
       times: defaultTimes,
     })
     expect(() => Object.assign(settings, { tenantId: 'x' })).toThrow(TypeError)
-  })
-
-  test('one directory server may stand alone', () => {
-    const { directory, ...rest } = good()
-    expect(read({ ...rest, directory: { ...directory, servers: 'ldaps://dc1' } }).directory.servers).toEqual(['ldaps://dc1'])
   })
 
   test('single times may be given', () => {
@@ -80,8 +83,6 @@ describe('the environment', () => {
   test('overrides what the file says, and adds what it does not', () => {
     const settings = read(good(), {
       AGENT_RELAY_TRANSPORT: 'tcp',
-      AGENT_DIRECTORY_BASE_DN: 'OU=Staff,DC=corp,DC=example,DC=test',
-      AGENT_DIRECTORY_SERVERS: 'ldaps://dc9',
       AGENT_CONCURRENCY: '2',
       AGENT_TIMES_LDAP_MS: '5000',
       AGENT_IDENTITY_AUTHORITY: 'https://login.example.test',
@@ -92,19 +93,23 @@ describe('the environment', () => {
     })
     expect(settings).toMatchObject({
       relay: { transport: 'tcp' },
-      directory: { baseDn: 'OU=Staff,DC=corp,DC=example,DC=test', servers: ['ldaps://dc9'], domain: 'corp.example.test' },
       concurrency: 2,
       times: { ...defaultTimes, ldapMs: 5_000 },
       identity: { authority: 'https://login.example.test' },
     })
   })
 
-  test.each(['AGENT_RELAY_TRANSPORTS', 'AGENT_DIRECTORY_BASEDN', 'AGENT_', 'AGENT_RELAY', 'AGENT_SETTINGS_FILE', 'AGENT_relay_transport'])(
-    'a misspelt variable is a problem: %s',
-    (name) => {
-      expect(problems(good(), { [name]: 'hidden-word' })).toEqual([`${name}: no such setting`])
-    },
-  )
+  test.each([
+    'AGENT_RELAY_TRANSPORTS',
+    'AGENT_FORESTS',
+    'AGENT_RULES_0_BASE_DN',
+    'AGENT_',
+    'AGENT_RELAY',
+    'AGENT_SETTINGS_FILE',
+    'AGENT_relay_transport',
+  ])('a misspelt variable is a problem: %s', (name) => {
+    expect(problems(good(), { [name]: 'hidden-word' })).toEqual([`${name}: no such setting`])
+  })
 
   test('a bad value is named by its setting', () => {
     expect(problems(good(), { AGENT_CONCURRENCY: '', AGENT_TIMES_LOCK_MS: 'long', AGENT_VAULT_URL: 'hidden-word' }).sort()).toEqual([
@@ -165,17 +170,15 @@ describe('the file', () => {
 
 describe('passwords in clear', () => {
   test.each(['ldap://dc1', 'LDAPS://dc1', 'ldaps://', 'dc1:636', 'ldaps://dc1/', 'ldaps://dc1/x', 'https://dc1', ' ldaps://dc1'])(
-    'a directory server must be ldaps://: %s is refused, in the file and in the environment',
+    'a directory server must be ldaps://: %s is refused',
     (server) => {
-      const settings: Good = { ...good(), directory: { ...good().directory, servers: [server] } }
       const why = 'must be ldaps://host[:port]; ldap:// is refused'
-      expect(problems(settings)).toEqual([`directory.servers.0: ${why}`])
-      expect(problems(good(), { AGENT_DIRECTORY_SERVERS: server }).join()).toContain(why)
+      expect(problems(withServers(['ldaps://dc1', server]))).toEqual([`forests.0.domains.0.servers.1: ${why}`])
     },
   )
 
   test('no server at all is refused', () => {
-    expect(problems({ ...good(), directory: { ...good().directory, servers: [] } })).toHaveLength(1)
+    expect(problems(withServers([]))).toHaveLength(1)
   })
 
   test.each(['http://vault', 'vault', 'ftp://vault', 'HTTPS://vault'])('the vault must be https://: %s', (url) => {
@@ -195,14 +198,13 @@ describe('secret files', () => {
   test.each([0o604, 0o640, 0o660, 0o666, 0o601, 0o610])('open to others (%o) they are a problem, each', (mode) => {
     const path = file('open', 'hidden-word', mode)
     const settings = {
-      ...good(),
+      ...withForest({ bindPasswordFile: path }),
       relay: { connectionStringFile: path },
       identity: { ...good().identity, secretFile: path },
-      directory: { ...good().directory, bindPasswordFile: path },
     }
     const why = "the file must be readable by the agent's account alone (chmod 600)"
     expect(problems(settings)).toEqual(
-      ['relay.connectionStringFile', 'identity.secretFile', 'directory.bindPasswordFile'].map((name) => `${name}: ${why}`),
+      ['relay.connectionStringFile', 'identity.secretFile', 'forests.0.bindPasswordFile'].map((name) => `${name}: ${why}`),
     )
   })
 
@@ -241,9 +243,10 @@ test('no value appears in a message, whatever stands in the file', () => {
     'identity.clientId',
     'identity.secretFile',
     'identity.authority',
-    'directory.servers',
-    'directory.addresses',
-    'directory.caFile',
+    'forests.0',
+    'forests',
+    'rules.0',
+    'rules',
     'times.lockMs',
     'times',
     'relay',
@@ -263,9 +266,36 @@ test('no value appears in a message, whatever stands in the file', () => {
   )
 })
 
-test.each(['localCaFile', 'directory.caFile'])('%s that is not there is a problem of the settings, not a crash', (key) => {
-  const settings = structuredClone(good()) as Record<string, unknown>
-  const [parent, last = ''] = key.includes('.') ? [settings['directory'] as Record<string, unknown>, 'caFile'] : [settings, key]
-  parent[last] = '/nowhere/ca.pem'
-  expect(problems(settings)).toContain(`${key}: the file cannot be read`)
+test.each([
+  ['localCaFile', () => ({ ...good(), localCaFile: '/nowhere/ca.pem' })],
+  ['forests.0.caFile', () => withForest({ caFile: '/nowhere/ca.pem' })],
+])('%s that is not there is a problem of the settings, not a crash', (key, settings) => {
+  expect(problems(settings())).toEqual([`${key}: the file cannot be read`])
+})
+
+describe('forests and rules', () => {
+  test.each<[string, object, string]>([
+    ['a rule of no forest', withRuleOf({ forest: 'other' }), 'rules.0.forest: no such forest'],
+    ['a base in no domain', withRuleOf({ baseDn: 'OU=X,DC=other,DC=test' }), 'rules.0.baseDn: not in a domain of its forest'],
+    ['a base that is no name', withRuleOf({ baseDn: 'corp.example.test' }), 'rules.0.baseDn: must be a distinguished name'],
+    ['a filter that is none', withRuleOf({ filter: '(cn=hidden-word' }), 'rules.0.filter: must be an LDAP filter'],
+    ['an anchor that is no attribute', withRuleOf({ anchor: 'a)(b' }), 'rules.0.anchor: must be the name of an attribute'],
+    ['two rules of one name', { rules: [rule, rule] }, 'rules: no two may have the same name'],
+    ['no rules', { rules: [] }, 'rules: Too small: expected array to have >=1 items'],
+  ])('%s', (_, change, problem) => {
+    expect(problems({ ...good(), ...change })).toEqual([problem])
+  })
+
+  test('a domain is there once, in one forest', () => {
+    const [forest] = good().forests
+    expect(problems({ ...good(), forests: [forest, { ...forest, name: 'again' }] })).toEqual([
+      'domains of all forests: no two may have the same name',
+    ])
+  })
+
+  test('a heartbeat has room for five domains', () => {
+    const domains = ['corp', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name: `${name}.example.test`, servers: ['ldaps://dc1'] }))
+    expect(problems(withForest({ domains: domains.slice(0, 5) }))).toEqual([])
+    expect(problems(withForest({ domains }))).toEqual(['forests: at most 5 domains'])
+  })
 })

@@ -1,7 +1,8 @@
 /**
  * What the agent is told: one JSON file, single values overridden by the environment, parsed once; every problem at once.
  *
- * `AGENT_RELAY_TRANSPORT=tcp` overrides `relay.transport`, and so on for every leaf. Unknown keys, on either side, are
+ * `AGENT_RELAY_TRANSPORT=tcp` overrides `relay.transport`, and so on for every leaf outside `forests` and
+ * `rules`, which are lists. Unknown keys, on either side, are
  * problems. Secrets stand in files of their own, which nobody but the agent's account may read.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
@@ -9,13 +10,12 @@ import * as z from 'zod'
 import { Fault } from '../shared/fault.ts'
 import { Secret } from '../shared/secret.ts'
 import { brokenTimes, defaultTimes } from '../shared/times.ts'
+import { brokenScope, forests, rules } from './directory-settings.ts'
 
 const ms = z.coerce.number().int().positive()
 const file = z.string().min(1)
 const guid = z.guid()
 const https = z.string().regex(/^https:\/\//, 'must be an https:// address')
-/** Passwords travel on this connection: there is no setting that makes it clear text. */
-const ldaps = z.string().regex(/^ldaps:\/\/[^/]+$/, 'must be ldaps://host[:port]; ldap:// is refused')
 
 const schema = z.strictObject({
   tenantId: guid,
@@ -53,22 +53,13 @@ const schema = z.strictObject({
     .refine((identity) => (identity.certificateFile === undefined) !== (identity.secretFile === undefined), {
       message: 'exactly one of certificateFile and secretFile',
     }),
-  directory: z.strictObject({
-    /** Any domain controllers; the one that holds the PDC emulator role is found through them. */
-    servers: z.preprocess((given) => (typeof given === 'string' ? [given] : given), z.array(ldaps).min(1)),
-    /** The domain's DNS name. */
-    domain: z.string().min(1),
-    /** Where people are looked for. */
-    baseDn: z.string().min(1),
-    bindDn: z.string().min(1),
-    bindPasswordFile: file,
-    caFile: file.optional(),
-    /** Host name to "address" or "address:port", for domain controllers that DNS here does not know. */
-    addresses: z.record(z.string(), z.string()).default({}),
-  }),
+  forests,
+  /** Who is in scope: lookup/rules.ts. */
+  rules,
   /** A certificate authority to trust beyond the system's, for a vault and a broker that are not Azure's own. */
   localCaFile: file.optional(),
   journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),
+  linksFile: file.default('/var/lib/password-writeback/links.sqlite'),
   /** Requests worked on at the same time. */
   concurrency: z.coerce.number().int().min(1).max(16).default(4),
   times: z
@@ -100,6 +91,7 @@ export function readSettings(path: string, environment: Environment): AgentSetti
       ...secretFiles(parsed.data).flatMap(privateFileProblem),
       ...authorityFiles(parsed.data).flatMap(readableProblem),
       ...brokenTimes(parsed.data.times).map(mustHold),
+      ...brokenScope(parsed.data),
     )
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
@@ -126,7 +118,7 @@ function readJson(path: string, problems: string[]): object {
   }
 }
 
-/** AGENT_DIRECTORY_BASE_DN → directory.baseDn: matched against the schema's own names, so a misspelling is a problem. */
+/** AGENT_JOURNAL_FILE → journalFile: matched against the schema's own names, so a misspelling is a problem. */
 function override(settings: object, environment: Environment, problems: string[]): unknown {
   const merged = structuredClone(settings) as Record<string, unknown>
   const paths = new Map(leafPaths(schema).map((path) => [variableName(path), path]))
@@ -144,6 +136,7 @@ const variableName = (path: readonly string[]) =>
 
 function leafPaths(type: unknown, path: readonly string[] = []): string[][] {
   const inner = type instanceof z.ZodDefault ? type.unwrap() : type
+  if (inner instanceof z.ZodArray) return []
   if (!(inner instanceof z.ZodObject)) return [[...path]]
   return Object.entries(inner.shape).flatMap(([name, child]) => leafPaths(child, [...path, name]))
 }
@@ -160,26 +153,26 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value)
 }
 
-const secretFiles = ({ relay, identity, directory }: AgentSettings) =>
-  [
-    ['relay.connectionStringFile', relay.connectionStringFile],
-    ['relay.proxyUrlFile', relay.proxyUrlFile],
-    ['identity.certificateFile', identity.certificateFile],
-    ['identity.secretFile', identity.secretFile],
-    ['directory.bindPasswordFile', directory.bindPasswordFile],
-  ] as const
+type Named = readonly [setting: string, path: string | undefined]
 
-const authorityFiles = ({ directory, localCaFile }: AgentSettings) =>
-  [
-    ['directory.caFile', directory.caFile],
-    ['localCaFile', localCaFile],
-  ] as const
+const secretFiles = ({ relay, identity, forests }: AgentSettings): Named[] => [
+  ['relay.connectionStringFile', relay.connectionStringFile],
+  ['relay.proxyUrlFile', relay.proxyUrlFile],
+  ['identity.certificateFile', identity.certificateFile],
+  ['identity.secretFile', identity.secretFile],
+  ...forests.map(({ bindPasswordFile }, at): Named => [`forests.${at}.bindPasswordFile`, bindPasswordFile]),
+]
 
-function readableProblem([setting, path]: readonly [string, string | undefined]): string[] {
+const authorityFiles = ({ forests, localCaFile }: AgentSettings): Named[] => [
+  ...forests.map(({ caFile }, at): Named => [`forests.${at}.caFile`, caFile]),
+  ['localCaFile', localCaFile],
+]
+
+function readableProblem([setting, path]: Named): string[] {
   return path === undefined || existsSync(path) ? [] : [`${setting}: the file cannot be read`]
 }
 
-function privateFileProblem([setting, path]: readonly [string, string | undefined]): string[] {
+function privateFileProblem([setting, path]: Named): string[] {
   if (path === undefined) return []
   try {
     const openToOthers = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0

@@ -70,9 +70,9 @@ async function recorded(reply: Buffer, id: Buffer, { keys, tenantId }: SettleDep
 async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
   const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
   if (opened.kind === 'rejected') return undefined
-  const located = await deps.directory.locate(opened.request.sourceAnchor ?? '')
+  const located = await deps.directory.locate(opened.request.sourceAnchor ?? '', opened.request.cloudAnchor)
   if (located.kind !== 'user') return located
-  const change = changedSince(located.user, ageMs, entry.begun?.pwdLastSet)
+  const change = changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
   if (change === 'unchanged') return { kind: 'expired' }
   const password = await openPassword(opened, 'new', deps.keys)
   if (password === undefined) return undefined

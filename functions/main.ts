@@ -6,6 +6,7 @@
 import { app } from '@azure/functions'
 import { systemClock } from '../shared/clock.ts'
 import { faultWord } from '../shared/fault.ts'
+import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
@@ -38,7 +39,8 @@ import { openTables } from './store/tables.ts'
 
 const settings = readSettings(process.env)
 const clock = systemClock
-const log = createLog('functions', (line) => process.stdout.write(`${line}\n`), clock)
+const lines = openLines((text) => process.stdout.write(text), clock)
+const log = createLog('functions', lines.write, clock)
 const { tenantId, times, localCa } = settings
 const local = localCa === undefined ? {} : { local: { ca: localCa } }
 const credential = openCredential({ clientId: settings.AZURE_CLIENT_ID })

@@ -54,17 +54,20 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
         ? { certificateFile: await file('certificate.pem', of.proof.pem) }
         : { secretFile: await file('client-secret', of.proof.secret) }),
     },
-    directory: {
-      servers: [`ldaps://${forest.hostName}`],
-      domain: forest.hostName.split('.').slice(1).join('.'),
-      baseDn: forest.baseDn,
-      bindDn: forest.serviceAccount.dn,
-      bindPasswordFile: await file('bind-password', forest.serviceAccount.password),
-      caFile: await file('directory-ca.pem', directory.ca),
-      addresses: { [forest.hostName]: new URL(directory.url).host },
-    },
+    forests: [
+      {
+        name: 'corp',
+        domains: [{ name: forest.hostName.split('.').slice(1).join('.'), servers: [`ldaps://${forest.hostName}`] }],
+        bindDn: forest.serviceAccount.dn,
+        bindPasswordFile: await file('bind-password', forest.serviceAccount.password),
+        caFile: await file('directory-ca.pem', directory.ca),
+        addresses: { [forest.hostName]: new URL(directory.url).host },
+      },
+    ],
+    rules: [{ name: 'everybody', forest: 'corp', baseDn: forest.baseDn }],
     localCaFile: await file('ca.pem', of.ca),
     journalFile: join(folder, 'journal.sqlite'),
+    linksFile: join(folder, 'links.sqlite'),
     times: of.times,
   }
   return file('agent.json', JSON.stringify(settings, null, 2))

@@ -3,7 +3,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Secret } from '../../shared/secret.ts'
 import { clockByHand, faultOf, fine, host, nothing, type Sample, startSample } from './directory.fixture.ts'
-import type { Directory, DirectorySettings, User } from './directory.ts'
+import type { Directory, User } from './directory.ts'
 
 /** A link between agent and server that can be stalled, and that sees how the agent ends its side. */
 async function startLink(port: number) {
@@ -40,10 +40,10 @@ beforeEach(async () => {
 })
 afterEach(() => sample.close())
 
-async function openLinked(changes: Partial<DirectorySettings> = {}) {
+async function openLinked() {
   const link = await startLink(Number(new URL(sample.server.addresses.ldaps).port))
   sample.own(link)
-  return { link, directory: sample.open({ addresses: { [host]: link.address }, ...changes }) }
+  return { link, directory: sample.open({ addresses: { [host]: link.address } }) }
 }
 
 /** Begins to set Alice's password; resolves when the write has been handed over. */
@@ -67,16 +67,16 @@ describe('a write without an answer is in doubt', () => {
     hand.expire()
     await expect(result).rejects.toEqual(faultOf('DIRECTORY_WRITE_IN_DOUBT'))
     expect(await link.ended).toBe('ECONNRESET')
-    expect(await directory.isProtected(user)).toBe(false)
+    expect(await directory.passwordState(user)).toMatchObject({ pwdLastSet: user.pwdLastSet })
   })
 
   test('time-out on a stalled link: what had not been sent never is', async () => {
     // What the other side's buffers hold can still be carried out. A search as long as several buffers goes before the write.
-    const { link, directory } = await openLinked({ baseDn: `OU=${'x'.repeat(8_000_000)}` })
+    const { link, directory } = await openLinked()
     const user = await sample.find('alice.adams')
     expect(await directory.facts()).toMatchObject({ reachable: true })
     link.stall()
-    directory.locate(sample.server.control.user('bob.brown').immutableId).catch(() => undefined)
+    directory.policy({ ...user, policyObject: `OU=${'x'.repeat(8_000_000)}` }).catch(() => undefined)
     const { result } = await begin(directory, user)
     hand.expire()
     await expect(result).rejects.toEqual(faultOf('DIRECTORY_WRITE_IN_DOUBT'))
@@ -92,7 +92,7 @@ describe('a write without an answer is in doubt', () => {
     sample.server.control.fault({ kind: 'hang' })
     const { result } = await begin(directory, user)
     const other = await begin(directory, user)
-    const read = directory.isProtected(user)
+    const read = directory.passwordState(user)
     read.catch(() => undefined)
     hand.expire()
     await expect(result).rejects.toEqual(faultOf('DIRECTORY_WRITE_IN_DOUBT'))

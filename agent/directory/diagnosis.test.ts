@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import { Secret } from '../../shared/secret.ts'
+import { accountFlags, type User } from './account.ts'
 import { diagnose, eligibility, judge } from './diagnosis.ts'
-import { accountFlags, type User } from './locate.ts'
 import type { Policy } from './policy.ts'
 
 const now = Date.UTC(2026, 10, 22, 12)
@@ -11,7 +11,12 @@ const toFileTime = (ms: number) => BigInt(ms + 11_644_473_600_000) * 10_000n
 
 const user: User = {
   guid: Buffer.alloc(16, 1),
-  sid: Buffer.alloc(28),
+  domain: 'corp.example.test',
+  anchor: undefined,
+  cloudObject: undefined,
+  badPwdCount: 0,
+  badPasswordTime: 0n,
+  protected: false,
   dn: 'CN=Ada Lovelace,DC=corp,DC=example,DC=test',
   accountName: 'adal',
   displayName: 'Lovelace, Ada',
@@ -19,7 +24,6 @@ const user: User = {
   accountControl: 0x200,
   accountExpires: 0n,
   lockedOut: false,
-  adminCount: 0n,
   serverNow: now,
 }
 const policy: Policy = { minLength: 8, historyLength: 24, complexity: true, minAgeMs: dayMs, minAgeMinutes: 1440 }

@@ -6,8 +6,8 @@
  */
 import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import type { Secret } from '../../shared/secret.ts'
+import { accountFlags, type User } from './account.ts'
 import { containsName, isComplex } from './complexity.ts'
-import { accountFlags, type User } from './locate.ts'
 import type { Policy } from './policy.ts'
 import { causeOf, type Refusal } from './refusal.ts'
 import { fileTimeToMs } from './rows.ts'

@@ -8,7 +8,8 @@ import { type SampleForest, sampleForest } from '../../local/directory/seed.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type FaultCode, isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
-import { type Directory, type DirectorySettings, openDirectory, type User } from './directory.ts'
+import type { Directory, User } from './directory.ts'
+import { type OneDomain, openOneDomain } from './one-domain.fixture.ts'
 
 export const hosts = ['dc1.corp.example.test', 'dc2.corp.example.test'] as const
 export const [host] = hosts
@@ -51,8 +52,8 @@ export interface Sample {
   directory: Directory
   /** What was logged, in order. */
   logged: unknown[]
-  settings: DirectorySettings
-  open(changes?: Partial<DirectorySettings>): Directory
+  settings: OneDomain
+  open(changes?: Partial<OneDomain>): Directory
   /** Another domain controller; it is ended with the sample. */
   startAnother(forest: SampleForest): Promise<StandIn>
   find(sam: string, directory?: Directory): Promise<User>
@@ -72,7 +73,7 @@ export async function startSample({ clock = systemClock }: { clock?: Clock } = {
   const server = await startAnother(sampleForest())
   const { forest } = server
   const logged: unknown[] = []
-  const settings: DirectorySettings = {
+  const settings: OneDomain = {
     servers: [`ldaps://${host}`],
     addresses: { [host]: placeOf(server.addresses.ldaps) },
     ca: authority.ca,
@@ -83,7 +84,7 @@ export async function startSample({ clock = systemClock }: { clock?: Clock } = {
     domain: 'corp.example.test',
   }
   const open = (changes = {}) =>
-    own(openDirectory({ ...settings, ...changes }, { clock, log: (event, fields) => logged.push({ event, ...fields }) }))
+    own(openOneDomain({ ...settings, ...changes }, { clock, log: (event, fields) => logged.push({ event, ...fields }) }))
   const directory = open()
   return {
     server,

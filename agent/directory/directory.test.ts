@@ -6,7 +6,7 @@ import { isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
 import { endpointOf, openConnection } from './connection.ts'
 import { authority, clockByHand, faultOf, fine, host, nothing, placeOf, type Sample, startSample } from './directory.fixture.ts'
-import { domainIdOf, openDirectory } from './directory.ts'
+import { domainIdOf, openDomain } from './domain.ts'
 
 let sample: Sample
 let hand: ReturnType<typeof clockByHand>
@@ -18,15 +18,15 @@ afterEach(() => sample.close())
 
 test('facts for the heartbeat', async () => {
   const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0 }
-  const domainId = domainIdOf('CORP.example.test')
-  expect(domainId).toHaveLength(8)
-  expect(await sample.directory.facts()).toMatchObject({ domainId, reachable: true, policy })
+  const id = domainIdOf('CORP.example.test')
+  expect(id).toHaveLength(8)
+  expect(await sample.directory.facts()).toMatchObject([{ id, reachable: true, policy }])
   sample.server.control.fault({ kind: 'unavailable', operation: 'search' })
-  expect(await sample.directory.facts()).toMatchObject({ domainId, reachable: false, policy })
+  expect(await sample.directory.facts()).toMatchObject([{ id, reachable: false, policy }])
 })
 
 test('refuses to start where ldapts would print its messages', async () => {
-  const script = `import { openDirectory } from './agent/directory/directory.ts'; openDirectory({ servers: [] }, {})`
+  const script = `import { openDomain } from './agent/directory/domain.ts'; openDomain({ servers: [] }, {})`
   const run = promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     env: { ...process.env, NODE_DEBUG: 'ldapts' },
   })
@@ -34,8 +34,16 @@ test('refuses to start where ldapts would print its messages', async () => {
 })
 
 test('settings are checked before anything is asked', () => {
-  const bad = { servers: ['ldap://dc1'], addresses: {}, bindDn: '', bindPassword: Secret.fromText('x'), baseDn: '', ldapMs: 1, domain: 'a' }
-  const opening = () => openDirectory(bad, { clock: systemClock, log: () => undefined })
+  const bad = {
+    servers: ['ldap://dc1'],
+    addresses: {},
+    bindDn: '',
+    bindPassword: Secret.fromText('x'),
+    ldapMs: 1,
+    domain: 'a',
+    controllers: 'pdcEmulator',
+  } as const
+  const opening = () => openDomain(bad, { clock: systemClock, log: () => undefined })
   expect(opening).toThrow(expect.toSatisfy((error) => isFault(error, 'DIRECTORY_CONFIGURATION') && error.permanent))
 })
 
@@ -51,15 +59,15 @@ describe('the warm connection', () => {
     const user = await sample.find('alice.adams')
     sample.server.control.dropConnections()
     // The end arrives when it arrives: a read that meets it says so, and the next one has a new connection.
-    await directory.isProtected(user).catch((error: unknown) => expect(error).toEqual(faultOf('DIRECTORY_UNAVAILABLE')))
-    expect(await directory.isProtected(user)).toBe(false)
+    await directory.passwordState(user).catch((error: unknown) => expect(error).toEqual(faultOf('DIRECTORY_UNAVAILABLE')))
+    expect(await directory.passwordState(user)).toMatchObject({ pwdLastSet: user.pwdLastSet })
   })
 
   test('a read that gets no answer ends as unavailable', async () => {
     const directory = sample.open()
     const user = await sample.find('alice.adams', directory)
     sample.server.control.fault({ kind: 'hang', operation: 'search' })
-    const read = directory.isProtected(user)
+    const read = directory.passwordState(user)
     const ended = expect(read).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
     await new Promise(setImmediate)
     hand.expire()

@@ -8,8 +8,8 @@
 import type { Clock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
+import type { User } from './account.ts'
 import type { Connection } from './connection.ts'
-import type { User } from './locate.ts'
 import type { Pdc } from './pdc.ts'
 import { integerOf, type Row, readBase, required, textOf } from './rows.ts'
 

@@ -6,8 +6,8 @@
  */
 import { isFault } from '../../shared/fault.ts'
 import type { Secret } from '../../shared/secret.ts'
+import type { User } from './account.ts'
 import { type ConnectionOptions, tryBind } from './connection.ts'
-import type { User } from './locate.ts'
 import type { Pdc } from './pdc.ts'
 import { fileTimeToMs, guidDn, integerOf, readBase, readServerNow, required } from './rows.ts'
 

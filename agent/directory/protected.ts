@@ -6,10 +6,6 @@
  * Sources: [MS-ADTS] 3.1.1.6.1 Protected Objects; "Appendix C: Protected Accounts and Groups in Active Directory";
  * RIDs: [MS-DTYP] 2.4.2.4.
  */
-import type { Connection } from './connection.ts'
-import type { User } from './locate.ts'
-import { allOf, guidDn, readBase, required } from './rows.ts'
-
 /** `domain`: the last number of S-1-5-21-<three numbers>-RID, in whichever domain; `builtin`: of S-1-5-32-RID. */
 export const protectedRids = {
   domain: {
@@ -32,14 +28,6 @@ export const protectedRids = {
     552: 'Replicator',
   },
 } as const
-
-export async function isProtected(connection: Connection, user: User): Promise<boolean> {
-  if (user.adminCount > 0n || isProtectedSid(user.sid)) return true
-  const groups = allOf(await readBase(connection, guidDn(user.guid), ['tokenGroups']), 'tokenGroups')
-  // Everybody has a primary group: an empty list is one that may not be read, and must not pass for "in no group".
-  required(groups[0], 'tokenGroups')
-  return groups.some(isProtectedSid)
-}
 
 const ntAuthority = 5
 const domainSids = 21

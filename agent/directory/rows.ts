@@ -7,6 +7,7 @@
 import type { Filter, SearchOptions } from 'ldapts'
 import { Fault } from '../../shared/fault.ts'
 import type { Connection } from './connection.ts'
+import { refusalOf } from './refusal.ts'
 
 export type Row = ReadonlyMap<string, readonly Buffer[]>
 
@@ -24,10 +25,37 @@ export async function readBase(connection: Connection, base: string, attributes:
   return row
 }
 
-async function search(connection: Connection, base: string, options: SearchOptions, attributes: readonly string[]): Promise<Row[]> {
+/** The entry named by `base` if it is there and fits: noSuchObject is an answer here. */
+export async function findBase(
+  connection: Connection,
+  base: string,
+  filter: Filter,
+  attributes: readonly string[],
+): Promise<Row | undefined> {
+  const [row] = await search(connection, base, { scope: 'base', filter }, attributes, [noSuchObject])
+  return row
+}
+
+const noSuchObject = 32
+
+async function search(
+  connection: Connection,
+  base: string,
+  options: SearchOptions,
+  attributes: readonly string[],
+  meansNone: readonly number[] = [],
+): Promise<Row[]> {
   const asBytes = { attributes: [...attributes], explicitBufferAttributes: [...attributes] }
-  const { searchEntries } = await connection.read((client) => client.search(base, { ...options, ...asBytes }))
-  return searchEntries.map((entry) => new Map(Object.entries(entry).map(([name, value]) => [name.toLowerCase(), toBuffers(value)])))
+  const entries = await connection.read(async (client) => {
+    try {
+      return (await client.search(base, { ...options, ...asBytes })).searchEntries
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal && meansNone.includes(refusal.ldapCode)) return []
+      throw error
+    }
+  })
+  return entries.map((entry) => new Map(Object.entries(entry).map(([name, value]) => [name.toLowerCase(), toBuffers(value)])))
 }
 
 const toBuffers = (value: unknown): Buffer[] => (Array.isArray(value) ? value : [value]).map((each) => Buffer.from(each))
@@ -57,8 +85,12 @@ const fileTimeOfEpochMs = 11_644_473_600_000
 export const fileTimeToMs = (fileTime: bigint): number => Number(fileTime / 10_000n) - fileTimeOfEpochMs
 
 /** The server's clock in ms, to the second: the only clock that its own timestamps are compared with. */
-export async function readServerNow(connection: Connection): Promise<number> {
-  const text = required(textOf(await readBase(connection, '', ['currentTime']), 'currentTime'), 'currentTime')
+export const readServerNow = async (connection: Connection): Promise<number> =>
+  serverTimeIn(await readBase(connection, '', ['currentTime']))
+
+/** `currentTime` of a rootDSE. */
+export function serverTimeIn(root: Row): number {
+  const text = required(textOf(root, 'currentTime'), 'currentTime')
   const iso = text.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z$/, '$1-$2-$3T$4:$5:$6Z')
   const ms = Date.parse(iso)
   if (Number.isNaN(ms)) throw new Fault('DIRECTORY_REFUSED', `currentTime has an unexpected form of ${text.length} characters`)

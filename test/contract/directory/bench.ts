@@ -6,7 +6,8 @@
  * users, so that tests do not meet; the policy is put back after each change.
  */
 import { Client, type Entry, EqualityFilter, type SearchOptions } from 'ldapts'
-import { type Directory, type DirectorySettings, openDirectory, type User } from '../../../agent/directory/directory.ts'
+import type { Directory, User } from '../../../agent/directory/directory.ts'
+import { type OneDomain, openOneDomain } from '../../../agent/directory/one-domain.fixture.ts'
 import type { PolicyChange } from '../../../local/directory/control.ts'
 import type { SampleForest, SampleUser, UserSpec } from '../../../local/directory/seed.ts'
 import { outcome } from '../../../local/directory/testing.ts'
@@ -54,7 +55,7 @@ export interface Bench {
   /** `0` or the code with its digits; the connection is ended. */
   bind(name: string, password: string): Promise<string>
   /** Another of the product's clients, which knows nothing yet. */
-  open(changes?: Partial<DirectorySettings>): Directory
+  open(changes?: Partial<OneDomain>): Directory
   find(immutableId: string, directory?: Directory): Promise<User>
   withPolicy<T>(change: PolicyChange, work: () => Promise<T>): Promise<T>
   lockByGuessing(name: string): Promise<void>
@@ -104,7 +105,7 @@ export function makeBench(startSubject: () => Promise<Subject>): Bench {
     administrator: () => boundOnce(bench.forest.administrator),
     bind: (name, password) => outcome(bench.client().bind(name, password)),
     open(changes = {}) {
-      const directory = openDirectory({ ...settingsOf(bench.subject), ...changes }, { clock: systemClock, log: () => undefined })
+      const directory = openOneDomain({ ...settingsOf(bench.subject), ...changes }, { clock: systemClock, log: () => undefined })
       directories.push(directory)
       return directory
     },
@@ -126,7 +127,7 @@ export function makeBench(startSubject: () => Promise<Subject>): Bench {
     },
     async start() {
       const subject = await startSubject()
-      started = { subject, directory: openDirectory(settingsOf(subject), { clock: systemClock, log: () => undefined }) }
+      started = { subject, directory: openOneDomain(settingsOf(subject), { clock: systemClock, log: () => undefined }) }
       directories.push(started.directory)
     },
     async close() {
@@ -144,7 +145,7 @@ function oneOf(users: readonly SampleUser[], sam: string): SampleUser {
   return user
 }
 
-const settingsOf = ({ addresses, ca, forest }: Subject): DirectorySettings => ({
+const settingsOf = ({ addresses, ca, forest }: Subject): OneDomain => ({
   servers: [`ldaps://${forest.hostName}`],
   addresses: { [forest.hostName]: new URL(addresses.ldaps).host },
   ca,

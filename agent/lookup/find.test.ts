@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Sample, startSample } from './directory.fixture.ts'
-import { parseAnchor } from './locate.ts'
+import { parseGuidAnchor } from '../directory/account.ts'
+import { type Sample, startSample } from '../directory/directory.fixture.ts'
 
 let sample: Sample
 beforeAll(async () => {
@@ -23,7 +23,7 @@ test('finds everybody by the source anchor, whatever the name looks like', async
 test.each(['', '*', 'AAAA', ')(objectClass=*', 'A'.repeat(20), `${'A'.repeat(21)}B==`, 'A'.repeat(22), ` ${'A'.repeat(22)}==`, '\0'])(
   'an anchor that is not 16 bytes in canonical base64 names nobody: %j',
   async (anchor) => {
-    expect(parseAnchor(anchor)).toBeUndefined()
+    expect(parseGuidAnchor(anchor)).toBeUndefined()
     expect(await sample.directory.locate(anchor)).toEqual({ kind: 'userNotFound' })
   },
 )
@@ -37,19 +37,22 @@ test('only accounts of people, and only below the base', async () => {
   const group = server.control.user(`CN=Server Team,OU=Groups,${server.forest.baseDn}`)
   expect(await directory.locate(group.immutableId)).toEqual({ kind: 'userNotFound' })
   const narrow = sample.open({ baseDn: `OU=Staff,${server.forest.baseDn}` })
-  expect(await narrow.locate(person('mallory.other').immutableId)).toEqual({ kind: 'userNotFound' })
+  expect(await narrow.locate(person('mallory.other').immutableId)).toEqual({ kind: 'notLinked', condition: 'connectorSpace' })
   expect(await narrow.locate(person('alice.adams').immutableId)).toMatchObject({ kind: 'user' })
 })
 
 test('reads what is decided about the account', async () => {
-  expect(await sample.find('alice.adams')).toMatchObject({ lockedOut: false, adminCount: 0n, accountControl: 0x200 })
+  expect(await sample.find('alice.adams')).toMatchObject({ lockedOut: false, protected: false, accountControl: 0x200 })
   expect(await sample.find('frank.locked')).toMatchObject({ lockedOut: true })
   expect((await sample.find('grace.must')).pwdLastSet).toBe(0n)
 })
 
 describe('ConsistencyGuid and objectGUID', () => {
   test('an account with a ConsistencyGuid is not found by its objectGUID', async () => {
-    expect(await sample.directory.locate(anchorOf(sample.person('carol.clark').objectGuid))).toEqual({ kind: 'userNotFound' })
+    expect(await sample.directory.locate(anchorOf(sample.person('carol.clark').objectGuid))).toEqual({
+      kind: 'notLinked',
+      condition: 'metaverse',
+    })
     expect(await sample.find('carol.clark')).toMatchObject({ accountName: 'carol.clark' })
   })
 
