@@ -2,8 +2,11 @@
  * `npm run bench -- e2e`: what the way through the cloud costs, as a ratio in one run.
  *
  * Bare: one `ldapts` reset with policy hints on a warm, bound connection. Whole: from the HTTP submit to its answer, gate
- * passed before. Interleaved, each on users of its own, so that both see the same machine and the same directory.
+ * passed before. Interleaved, each on users of its own, so that both see the same machine and the same directory. What is
+ * measured is what ships (bundles), and both clients are as plain as can be, on warm connections.
  */
+import { once } from 'node:events'
+import http from 'node:http'
 import { Client } from 'ldapts'
 import { PolicyHints, reset } from '../local/directory/testing.ts'
 import { codeIn, type ResetFlow, startReset } from '../local/reset-client.ts'
@@ -19,7 +22,8 @@ export interface E2eResult {
   bytes: { request: number; reply: number; heartbeat: number }
 }
 
-const warmUps = 5
+/** Beyond these the programs are as fast as they get. */
+export const warmUps = 20
 const gatesAtOnce = 6
 
 export async function e2e(system: System, samples: number, directory: string, progress: (line: string) => void): Promise<E2eResult> {
@@ -40,7 +44,7 @@ export async function e2e(system: System, samples: number, directory: string, pr
     if (!user || !flow) throw new Error('unreachable: as many users as samples')
     const password = `Fresh-Horse-${i}-Battery!`
     const bareMs = await timed(() => client.modify(user.dn, reset(password), new PolicyHints()))
-    const wholeMs = await timed(() => expectDone(flow, password))
+    const wholeMs = await timed(() => expectDone(system.url, flow, password))
     if (i < warmUps) continue
     bare.push(bareMs)
     whole.push(wholeMs)
@@ -67,9 +71,16 @@ async function passGate(system: System, { upn, mail }: { upn: string; mail: stri
   return flow
 }
 
-async function expectDone(flow: ResetFlow, password: string): Promise<void> {
-  const { status, body } = await flow.password(password)
-  if (status !== 200) throw new Error(`a reset was answered with ${status} ${body.code}`)
+const keepAlive = new http.Agent({ keepAlive: true })
+
+async function expectDone(url: string, { id, cookie }: ResetFlow, newPassword: string): Promise<void> {
+  const body = JSON.stringify({ newPassword })
+  const headers = { cookie, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+  const request = http.request(`${url}/api/reset/${id}/password`, { method: 'POST', agent: keepAlive, headers })
+  request.end(body)
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  const answer = (await response.toArray()).join('')
+  if (response.statusCode !== 200) throw new Error(`a reset was answered with ${response.statusCode} ${answer}`)
 }
 
 async function warmConnection({ directory, forest }: System): Promise<Client> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { agentBench } from './agent.ts'
-import { e2e } from './e2e.ts'
+import { e2e, warmUps } from './e2e.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
@@ -25,8 +25,8 @@ async function main(): Promise<number> {
   }
   const { command, samples, directory, idleSeconds, json } = options
   const progress = json ? () => {} : print
-  const extraUsers = 2 * (samples + 10)
-  const result = await onSystem({ extraUsers, directory, bundled: command === 'agent' }, async (system) =>
+  const extraUsers = 2 * (samples + warmUps)
+  const result = await onSystem({ extraUsers, directory, bundled: true }, async (system) =>
     command === 'e2e' ? e2e(system, samples, directory, progress) : agentBench(system, { resets: samples, idleSeconds }, progress),
   )
   print(json ? JSON.stringify(result) : JSON.stringify(result, null, 2))

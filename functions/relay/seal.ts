@@ -2,7 +2,7 @@
  * A person's wish as a sealed request: password under the password key's public half, all of it under the package key.
  *
  * The last place in the cloud where the password is in clear; it is wiped when the request exists. If the keys cannot be
- * had, the turn is given back: nothing was sent.
+ * had, or a late outcome could not find its way, the turn is given back: nothing was sent.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { PackageKey } from '../../shared/envelope.ts'
@@ -42,6 +42,7 @@ export const createSeal =
         trace: traceBytes(traceparent),
       } as const
       const body = sealRequest(request, key.package, tenantId, id)
+      await turn.findable
       return { id, messageId: messageIdOf(id), body, key: key.package, submittedAt: turn.submittedAt }
     } catch (error) {
       await turn.giveBack()

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Outcome } from '../../shared/outcome.ts'
 import { Secret } from '../../shared/secret.ts'
@@ -9,6 +10,7 @@ import { read } from './read.ts'
 import { ada, failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 import { type Turn, type TurnDeps, takeTurn } from './turn.ts'
 
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 let test: TestReset
 beforeAll(async () => {
   test = await startTestReset()
@@ -25,6 +27,7 @@ const take = (flow: TestFlow, over: Partial<TurnDeps> = {}, deadline?: AbortSign
 async function taken(flow: TestFlow, over: Partial<TurnDeps> = {}): Promise<Turn> {
   const turn = await take(flow, over)
   if (turn.kind !== 'turn') throw new Error(`refused: ${JSON.stringify(turn.answer)}`)
+  await turn.findable
   return turn
 }
 const refusal = async (turn: ReturnType<typeof take>) => {
@@ -229,6 +232,18 @@ describe('when the store fails in between', () => {
     expect(await leased()).toBe(true)
   })
 
+  it('before anything was sent (the way for a late outcome), the flow can be used again', async () => {
+    const flow = await test.verified()
+    const failing = failWhere((at) => at.operation === 'insert' && at.partition === 'requests')
+    const turn = await take(flow, { rows: tapped(test.deps.rows, { before: failing }) })
+    if (turn.kind !== 'turn') throw new Error('refused')
+    const key = { package: { version: Buffer.alloc(16), bytes: Buffer.alloc(32) }, password: { version: Buffer.alloc(16), publicKey } }
+    const keys = { sealing: async () => key }
+    const seal = createSeal({ tenantId: Buffer.alloc(16), times: defaultTimes, keys, clock: test.cloud.clock })
+    expect(await codeOf(seal(turn, Secret.fromText('Correct-Horse-1'), undefined))).toBe('STORE_UNAVAILABLE')
+    expect(await flow.row()).toMatchObject({ state: 'verified' })
+  })
+
   it('an outcome that was settled meanwhile is not overwritten', async () => {
     const flow = await test.verified()
     const turn = await taken(flow)
@@ -241,7 +256,6 @@ describe('when the store fails in between', () => {
 
   it.each([
     ['insert', 'lease', 'free'],
-    ['insert', 'requests', 'free'],
     ['read', 'lease', 'run out'],
     ['replace', 'lease', 'run out'],
   ] as const)('before anything was sent (%s %s, lease %s), the flow can be used again', async (operation, partition, lease) => {

@@ -39,6 +39,8 @@ export interface Turn {
   id: Buffer
   person: FlowPerson & { sourceAnchor: string }
   submittedAt: number
+  /** Resolves when an outcome that comes late can find the flow: nothing is sent before. */
+  findable: Promise<unknown>
   /** Never fails: what was sent is answered with its outcome. */
   conclude(outcome: Outcome): Promise<Answer>
   /** The flow as before. Only while nothing was sent. */
@@ -68,24 +70,28 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
 
   const id = newId()
-  const submitted = await submit(flow, { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }, person.id, deps)
+  const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }
+  // On its way while the rest is done. Of a turn that is not given it leads nowhere and harms nobody.
+  const findable = deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
+  findable.catch(() => {})
+  const submitted = await submit(flow, request, person.id, deps)
   // Another click on the same flow was faster: this one gets the same answer.
   if (submitted === 'overtaken') return takeTurn(call, deps)
   if (submitted === 'busy') return refused({ kind: 'busy' })
-  return { kind: 'turn', id, person: { ...person, sourceAnchor: person.sourceAnchor }, submittedAt, ...ending(submitted, deps) }
+  const asked = { ...person, sourceAnchor: person.sourceAnchor }
+  return { kind: 'turn', id, person: asked, submittedAt, findable, ...ending(submitted, deps) }
 }
 
 /**
- * The flow's step, the person's lease and the way from the request to its flow, all at once, for somebody is waiting.
+ * The flow's step and the person's lease, both at once, for somebody is waiting.
  *
- * The step decides who of several clicks on one flow goes on; only then may a lease be taken over. Without all three, for
- * whatever reason, the flow is verified again. What a turn that was not given leaves behind leads nowhere and harms nobody.
+ * The step decides who of several clicks on one flow goes on; only then may a lease be taken over. Without both, for
+ * whatever reason, the flow is verified again. The lease of a turn that was not given runs out by itself.
  */
 async function submit(flow: FlowRow, request: Request, personId: string, deps: TurnDeps): Promise<FlowRow | 'overtaken' | 'busy'> {
-  const [step, lease, row] = await Promise.allSettled([
+  const [step, lease] = await Promise.allSettled([
     saveFlow(flow, { state: 'submitted', request, outcome: undefined }, deps),
     placeLease(personId, flow.id, request.id, deps),
-    deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id }),
   ])
   if (step.status === 'rejected') {
     if (isFault(step.reason, 'STORE_CONFLICT')) return 'overtaken'
@@ -93,7 +99,6 @@ async function submit(flow: FlowRow, request: Request, personId: string, deps: T
   }
   try {
     if (lease.status === 'rejected') throw lease.reason
-    if (row.status === 'rejected') throw row.reason
     if (lease.value || (await takeOverLease(personId, flow.id, request.id, deps))) return step.value
   } catch (error) {
     await giveBack(step.value, deps)
