@@ -141,9 +141,8 @@ export async function startBench() {
   }
   const brokerNow = () => clock.now() + brokerAheadMs
 
-  function wish(sam: string, password: string, over: Partial<Request> = {}): Wish {
+  function wish(sam: string, password: string, over: Partial<Request> = {}, anchor = server.control.user(sam).immutableId): Wish {
     const id = newId()
-    const anchor = server.control.user(sam).immutableId
     const request: Request = {
       operation: 'reset',
       actor: 'self',

@@ -14,7 +14,7 @@ const word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, 'must be 1 t
 /** Passwords travel on this connection: there is no setting that makes it clear text. */
 const ldaps = z.string().regex(/^ldaps:\/\/[^/]+$/, 'must be ldaps://host[:port]; ldap:// is refused')
 
-const forest = z.strictObject({
+export const forest = z.strictObject({
   name: word,
   domains: z
     .array(
@@ -34,7 +34,7 @@ const forest = z.strictObject({
   addresses: z.record(z.string(), z.string()).default({}),
 })
 
-const rule = z.strictObject({
+export const rule = z.strictObject({
   name: word,
   /** Name of a forest. */
   forest: word,
@@ -52,15 +52,15 @@ const rule = z.strictObject({
   enabled: z.boolean().default(true),
 })
 
-export const forests = z.array(forest).min(1)
-export const rules = z.array(rule).min(1)
+export const forestList = z.array(forest).min(1)
+export const ruleList = z.array(rule).min(1)
 export type Forest = z.infer<typeof forest>
 
 /** A heartbeat tells of five domains at most. */
 const maxDomains = 5
 
 /** What must hold between forests and rules, in words. Values are no part of it. */
-export function brokenScope(given: { forests: z.infer<typeof forests>; rules: z.infer<typeof rules> }): string[] {
+export function brokenScope(given: { forests: z.infer<typeof forestList>; rules: z.infer<typeof ruleList> }): string[] {
   const domains = given.forests.flatMap(({ name: forest, domains }) => domains.map(({ name }) => ({ forest, domain: name.toLowerCase() })))
   const problems = [
     ...repeated('forests', given.forests),

@@ -68,7 +68,9 @@ describe('a first delivery', () => {
   test('nobody has this anchor', async () => {
     const wish = bench.wish(sam, fine)
     bench.server.control.setAttributes(sam, { 'mS-DS-ConsistencyGuid': Buffer.alloc(16, 9).toString('base64') })
-    expect(await bench.outcome(wish)).toEqual({ kind: 'userNotFound' })
+    expect(await bench.outcome(wish)).toEqual({ kind: 'notLinked', condition: 'metaverse' })
+    const nobodys = Buffer.alloc(16, 3).toString('base64')
+    expect(await bench.outcome(bench.wish(sam, fine, {}, nobodys))).toEqual({ kind: 'userNotFound' })
   })
 
   test('the password of somebody else does not fit', async () => {

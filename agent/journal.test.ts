@@ -42,6 +42,7 @@ function entry(over: Partial<Entry> = {}): Entry {
 }
 
 const failed = expect.objectContaining({ code: 'JOURNAL_FAILED', permanent: true })
+const place = { domain: 'corp.example.test', guid: Buffer.alloc(16, 1) }
 const fresh = { kind: 'entered', seenBefore: 0, begun: undefined, reply: undefined }
 
 describe('a delivery', () => {
@@ -74,16 +75,16 @@ describe('a delivery', () => {
     const journal = open()
     journal.enter(one)
     const pwdLastSet = 2n ** 62n + 1n
-    journal.begin(one, { pwdLastSet })
-    expect(open().enter(one)).toEqual({ ...fresh, seenBefore: 1, begun: { pwdLastSet } })
+    journal.begin(one, { ...place, pwdLastSet })
+    expect(open().enter(one)).toEqual({ ...fresh, seenBefore: 1, begun: { ...place, pwdLastSet } })
   })
 
   test('"must change" before the write is a note too', () => {
     const one = entry()
     const journal = open()
     journal.enter(one)
-    journal.begin(one, { pwdLastSet: 0n })
-    expect(journal.enter(one)).toMatchObject({ begun: { pwdLastSet: 0n } })
+    journal.begin(one, { ...place, pwdLastSet: 0n })
+    expect(journal.enter(one)).toMatchObject({ begun: { ...place, pwdLastSet: 0n } })
   })
 
   test('gives its recorded reply again, byte for byte, also after it was told', () => {
@@ -102,7 +103,7 @@ describe('a delivery', () => {
     const journal = open()
     journal.enter(one)
     const foreign = { ...one, sequenceNumber: '8' }
-    journal.begin(foreign, { pwdLastSet: 1n })
+    journal.begin(foreign, { ...place, pwdLastSet: 1n })
     journal.finish(foreign, Buffer.from('reply'))
     journal.told(foreign)
     expect(journal.enter(one)).toEqual({ ...fresh, seenBefore: 1 })
@@ -115,7 +116,7 @@ describe('unfinished', () => {
     const [entered, begun, answered, told, settled] = [entry(), entry({ ageMs: 1.6, receivedAt: 5.4 }), entry(), entry(), entry()]
     const journal = open()
     for (const each of [entered, begun, answered, told, settled]) journal.enter(each)
-    journal.begin(begun, { pwdLastSet: 5n })
+    journal.begin(begun, { ...place, pwdLastSet: 5n })
     const reply = Buffer.from('sealed reply')
     for (const each of [answered, told]) journal.finish(each, reply)
     for (const each of [told, settled]) journal.told(each)
@@ -126,7 +127,7 @@ describe('unfinished', () => {
     )
     expect(left.size).toBe(3)
     expect(left.get(entered.messageId)).toEqual({ ...entered, begun: undefined, reply: undefined })
-    expect(left.get(begun.messageId)).toEqual({ ...begun, ageMs: 2, receivedAt: 5, begun: { pwdLastSet: 5n }, reply: undefined })
+    expect(left.get(begun.messageId)).toEqual({ ...begun, ageMs: 2, receivedAt: 5, begun: { ...place, pwdLastSet: 5n }, reply: undefined })
     expect(left.get(answered.messageId)).toMatchObject({ id: answered.id, reply })
   })
 
@@ -186,7 +187,7 @@ describe('the file', () => {
     destroyer.exec('DROP TABLE requests')
     destroyer.close()
     expect(() => journal.enter(entry())).toThrow(failed)
-    expect(() => journal.begin(one, { pwdLastSet: 1n })).toThrow(failed)
+    expect(() => journal.begin(one, { ...place, pwdLastSet: 1n })).toThrow(failed)
     expect(() => journal.finish(one, Buffer.of(1))).toThrow(failed)
     expect(() => journal.told(one)).toThrow(failed)
     expect(() => journal.unfinished()).toThrow(failed)

@@ -5,7 +5,7 @@
  * id under another number is a replay. A row is written before the directory is touched and again with the sealed reply,
  * each on disk before the next step. While a row is unfinished it keeps the envelope as it was received, so that after a
  * restart the outcome can be found out; until its reply was sent it is not done with. A password in clear never comes here.
- * One agent's alone: the file stays locked while it is open. An agent that cannot write this stops.
+ * An agent that cannot write this stops.
  */
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../shared/fault.ts'
@@ -22,9 +22,13 @@ export interface Entry {
   ageMs: number
 }
 
-/** Noted just before the write. */
+/** Noted just before the write: what was there, and where, so that it is found even if nobody is linked to it any more. */
 export interface Begun {
   pwdLastSet: bigint
+  /** DNS name. */
+  domain: string
+  /** objectGUID, 16 bytes. */
+  guid: Buffer
 }
 
 /** With a reply: the outcome is known, but nobody is known to have been told. */
@@ -51,13 +55,12 @@ export interface Journal {
 
 /** `finished`: 0 open, 1 answered, 2 told. */
 const schema = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS requests (
     id BLOB NOT NULL, sequence_number TEXT NOT NULL, message_id TEXT NOT NULL, reply_session TEXT NOT NULL,
     envelope BLOB, received_at INTEGER NOT NULL, age_ms INTEGER NOT NULL, seen INTEGER NOT NULL,
-    begun_pwd_last_set TEXT, reply BLOB, finished INTEGER NOT NULL,
+    begun_pwd_last_set TEXT, begun_domain TEXT, begun_guid BLOB, reply BLOB, finished INTEGER NOT NULL,
     PRIMARY KEY (id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS requests_by_age ON requests (received_at);`
@@ -73,9 +76,11 @@ export function openJournal(file: string): Journal {
 
 function journalOn(db: DatabaseSync): Journal {
   const find = db.prepare('SELECT * FROM requests WHERE id = ?')
-  const insert = db.prepare('INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, 1, NULL, NULL, 0)')
+  const insert = db.prepare('INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, 1, NULL, NULL, NULL, NULL, 0)')
   const seen = db.prepare('UPDATE requests SET seen = seen + 1 WHERE id = ?')
-  const begin = db.prepare('UPDATE requests SET begun_pwd_last_set = ? WHERE id = ? AND sequence_number = ?')
+  const begin = db.prepare(
+    'UPDATE requests SET begun_pwd_last_set = ?, begun_domain = ?, begun_guid = ? WHERE id = ? AND sequence_number = ?',
+  )
   const finish = db.prepare('UPDATE requests SET reply = ?, finished = 1, envelope = NULL WHERE id = ? AND sequence_number = ?')
   const told = db.prepare('UPDATE requests SET finished = 2, envelope = NULL WHERE id = ? AND sequence_number = ?')
   const unfinished = db.prepare('SELECT * FROM requests WHERE finished < 2')
@@ -98,11 +103,11 @@ function journalOn(db: DatabaseSync): Journal {
           )
         return { kind: 'entered', seenBefore: Number(row?.['seen'] ?? 0), begun: begunIn(row), reply: bytesIn(row?.['reply']) }
       }),
-    begin: ({ id, sequenceNumber }, { pwdLastSet }) =>
+    begin: ({ id, sequenceNumber }, { pwdLastSet, domain, guid }) =>
       guarded(() => {
         // The one commit that waits for the disk: that a write began must outlast a power failure.
         db.exec('PRAGMA synchronous = FULL')
-        begin.run(pwdLastSet.toString(), id, sequenceNumber)
+        begin.run(pwdLastSet.toString(), domain, guid, id, sequenceNumber)
         db.exec('PRAGMA synchronous = NORMAL')
       }),
     finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply, id, sequenceNumber)),
@@ -119,7 +124,10 @@ const bytesIn = (value: unknown) => (value instanceof Uint8Array ? Buffer.from(v
 
 function begunIn(row: Row | undefined): Begun | undefined {
   const pwdLastSet = row?.['begun_pwd_last_set']
-  return typeof pwdLastSet === 'string' ? { pwdLastSet: BigInt(pwdLastSet) } : undefined
+  const guid = bytesIn(row?.['begun_guid'])
+  return typeof pwdLastSet === 'string' && guid
+    ? { pwdLastSet: BigInt(pwdLastSet), domain: String(row?.['begun_domain']), guid }
+    : undefined
 }
 
 const toUnfinished = (row: Row): Unfinished => ({

@@ -56,7 +56,11 @@ describe('the order of things', () => {
     const one = job()
     expect(await run(one)).toEqual({ outcome: { kind: 'done' }, policy: undefined })
     expect(bench.seen.calls).toEqual(['locate', 'eligibility', 'setPassword'])
-    expect(one.noted).toEqual({ begun: [{ pwdLastSet: expect.any(BigInt) }], refused: [], marks: ['lookedUp', 'set'] })
+    expect(one.noted).toEqual({
+      begun: [{ pwdLastSet: expect.any(BigInt), domain: 'corp.example.test', guid: expect.any(Buffer) }],
+      refused: [],
+      marks: ['lookedUp', 'set'],
+    })
   })
 
   test('who must not be touched: no note and no write', async () => {
@@ -165,7 +169,12 @@ describe('"not changed"', () => {
     [false, true, 'unknown'],
     [true, true, 'unknown'],
   ])('begun here %s, had by others %s: %s', (here, othersHadIt, kind) => {
-    expect(unlessBegun({ begun: here ? { pwdLastSet: 1n } : undefined, othersHadIt }, { kind: 'expired' })).toEqual({ kind })
+    expect(
+      unlessBegun(
+        { begun: here ? { pwdLastSet: 1n, domain: 'corp.example.test', guid: Buffer.alloc(16) } : undefined, othersHadIt },
+        { kind: 'expired' },
+      ),
+    ).toEqual({ kind })
   })
 
   test('a policy that cannot be read does not hide the refusal', async () => {
@@ -181,7 +190,7 @@ describe('"not changed"', () => {
 })
 
 test.each([
-  ['by this agent', { begun: { pwdLastSet: 1n } }],
+  ['by this agent', { begun: { pwdLastSet: 1n, domain: 'corp.example.test', guid: Buffer.alloc(16) } }],
   ['perhaps by another', { othersHadIt: true }],
 ])('a person who is not found any more, after a write was begun %s: unknown, not "not changed"', async (_, earlier) => {
   const one = job({ again: true, ...earlier })

@@ -66,7 +66,7 @@ async function write(job: ResetJob, user: User, password: Secret, directory: Dir
   if (!job.mayBegin()) return unlessBegun(job, { kind: 'expired' })
   const refusal = await directory.eligibility(user)
   if (refusal) return unlessOurs(job, user, password, refusal, directory)
-  job.begin({ pwdLastSet: user.pwdLastSet })
+  job.begin({ pwdLastSet: user.pwdLastSet, domain: user.domain, guid: user.guid })
   try {
     const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
     job.mark('set')

@@ -133,7 +133,7 @@ describe('every problem at once', () => {
 
   test('everything that is missing, unknown or wrong', () => {
     const lines = problems({ relay: { transport: 'pigeon', speed: 1 }, vault: { url: 'http://vault' }, colour: 'red', concurrency: 17 })
-    for (const start of ['tenantId', 'relay.transport', 'relay:', 'vault.url', 'identity', 'directory', 'concurrency', 'settings:'])
+    for (const start of ['tenantId', 'relay.transport', 'relay:', 'vault.url', 'identity', 'forests', 'rules', 'concurrency', 'settings:'])
       expect(
         lines.some((line) => line.startsWith(start)),
         start,

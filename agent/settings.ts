@@ -10,7 +10,7 @@ import * as z from 'zod'
 import { Fault } from '../shared/fault.ts'
 import { Secret } from '../shared/secret.ts'
 import { brokenTimes, defaultTimes } from '../shared/times.ts'
-import { brokenScope, forests, rules } from './directory-settings.ts'
+import { brokenScope, forestList, ruleList } from './directory-settings.ts'
 
 const ms = z.coerce.number().int().positive()
 const file = z.string().min(1)
@@ -53,9 +53,9 @@ const schema = z.strictObject({
     .refine((identity) => (identity.certificateFile === undefined) !== (identity.secretFile === undefined), {
       message: 'exactly one of certificateFile and secretFile',
     }),
-  forests,
+  forests: forestList,
   /** Who is in scope: lookup/rules.ts. */
-  rules,
+  rules: ruleList,
   /** A certificate authority to trust beyond the system's, for a vault and a broker that are not Azure's own. */
   localCaFile: file.optional(),
   journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),

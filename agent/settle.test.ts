@@ -164,10 +164,19 @@ describe('what', () => {
     expect(told).toMatchObject([{ messageId: wish.messageId }])
   })
 
-  test('the account is gone: that', async () => {
-    await begun({ written: false })
+  test('nobody is linked to the account any more, and nothing was begun: that', async () => {
+    taken()
     bench.server.control.setAttributes(sam, { 'mS-DS-ConsistencyGuid': Buffer.alloc(16, 9).toString('base64') })
-    expect(await outcomeOf()).toEqual({ kind: 'userNotFound' })
+    expect(await outcomeOf()).toEqual({ kind: 'notLinked', condition: 'metaverse' })
+  })
+
+  test.each([
+    [true, 'done'],
+    [false, 'expired'],
+  ])('nobody is linked to the account any more, but a write was begun there (written: %s): %s', async (written, kind) => {
+    await begun({ written })
+    bench.server.control.setAttributes(sam, { 'mS-DS-ConsistencyGuid': Buffer.alloc(16, 9).toString('base64') })
+    expect(await outcomeOf()).toEqual({ kind })
   })
 
   test('changed, and the password can be opened no more: never "not changed", but silence', async () => {

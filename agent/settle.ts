@@ -11,11 +11,13 @@ import { readKeyVersion } from '../shared/envelope.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
+import type { Request } from '../shared/payload.ts'
 import { openReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
+import type { Located } from './lookup/find.ts'
 import { open, openPassword } from './open.ts'
 import { afterDeath, changedSince } from './redelivery.ts'
 import { extras } from './reset.ts'
@@ -66,11 +68,18 @@ async function recorded(reply: Buffer, id: Buffer, { keys, tenantId }: SettleDep
   return key && openReply(reply, key, tenantId, id).outcome
 }
 
+/** Whose password a write was begun for, even if nobody is linked to that account any more; else whoever is linked to it. */
+async function whom({ begun }: Unfinished, { sourceAnchor, cloudAnchor }: Request, directory: Directory): Promise<Located> {
+  if (!begun) return directory.locate(sourceAnchor ?? '', cloudAnchor)
+  const user = await directory.account(begun)
+  return user ? { kind: 'user', user } : { kind: 'userNotFound' }
+}
+
 /** Undefined: it will never be known here (its keys were retired). */
 async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
   const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
   if (opened.kind === 'rejected') return undefined
-  const located = await deps.directory.locate(opened.request.sourceAnchor ?? '', opened.request.cloudAnchor)
+  const located = await whom(entry, opened.request, deps.directory)
   if (located.kind !== 'user') return located
   const change = changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
   if (change === 'unchanged') return { kind: 'expired' }

@@ -65,7 +65,7 @@ describe('with no node_modules beside it', () => {
       ['--settings', 'broken.json'],
       78,
       /^$/,
-      /^SETTINGS_INVALID: 1 problem.*\n {2}directory\.servers\.0: must be ldaps/,
+      /^SETTINGS_INVALID: 1 problem.*\n {2}forests\.0\.domains\.0\.servers\.0: must be ldaps/,
     ],
     ['told settings that are not there', ['--settings', 'none.json'], 78, /^$/, /the settings file cannot be read/],
   ])('the agent, %s', async (_why, args, code, out, error) => {
@@ -81,7 +81,8 @@ const brokenSettings = {
   relay: { namespace: 'localhost' },
   vault: { url: 'https://localhost' },
   identity: { clientId: '22222222-2222-4222-8222-222222222222', secretFile: 'secret' },
-  directory: { servers: ['ldap://dc1'], domain: 'corp.example.test', baseDn: 'DC=corp', bindDn: 'CN=agent', bindPasswordFile: 'secret' },
+  forests: [{ name: 'corp', domains: [{ name: 'corp', servers: ['ldap://dc1'] }], bindDn: 'CN=agent,DC=corp', bindPasswordFile: 'secret' }],
+  rules: [{ name: 'people', forest: 'corp', baseDn: 'DC=corp' }],
 }
 
 async function loadedApp(appFolder: string): Promise<Loaded> {

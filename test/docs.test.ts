@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { refusals } from '../agent/directory/refusal.ts'
+import { forest, rule } from '../agent/directory-settings.ts'
 import { afterDeath, afterProof, nextStep } from '../agent/redelivery.ts'
 import { readSettings as readAgentSettings } from '../agent/settings.ts'
 import { answers } from '../functions/http/answers.ts'
@@ -299,6 +300,19 @@ describe('operating.md', () => {
     return all.filter((key) => !all.some((other) => other.startsWith(`${key}.`)))
   }
 
+  test.each([
+    ['A forest', forest],
+    ['A rule', rule],
+  ] as const)('settings of the agent: %s, with its defaults', (heading, schema) => {
+    const documented = pick(table('operating', heading), 'key', 'default')
+    const smallest = { name: 'a', domains: [{ name: 'a', servers: ['ldaps://a'] }], bindDn: 'CN=a', bindPasswordFile: 'a' }
+    const given: Record<string, unknown> = heading === 'A forest' ? smallest : { name: 'a', forest: 'a', baseDn: 'DC=a' }
+    const parsed: Record<string, unknown> = schema.parse(given)
+    expect(documented).toEqual(
+      Object.keys(schema.shape).map((key) => [key, key in given ? 'required' : key in parsed ? shown(parsed[key]) : 'none']),
+    )
+  })
+
   test('settings of the agent, with their defaults and variables', () => {
     const documented = pick(table('operating', 'Settings'), 'key', 'default')
     expect(documented.map(([key]) => key)).toEqual(agentKeys())
@@ -309,7 +323,8 @@ describe('operating.md', () => {
       relay: { namespace: 'a' },
       vault: { url: 'https://a' },
       identity: { clientId: tenantId, secretFile: secret },
-      directory: { servers: ['ldaps://a'], domain: 'a', baseDn: 'a', bindDn: 'a', bindPasswordFile: secret },
+      forests: [{ name: 'a', domains: [{ name: 'a', servers: ['ldaps://a'] }], bindDn: 'CN=a', bindPasswordFile: secret }],
+      rules: [{ name: 'a', forest: 'a', baseDn: 'DC=a' }],
     }
     const at = (value: unknown, key: string) => key.split('.').reduce<unknown>((inner, name) => (inner as Line)[name], value)
     const settings = readAgentSettings(write('agent.json', JSON.stringify(given)), {})
@@ -330,8 +345,8 @@ describe('operating.md', () => {
         .replaceAll('.', '_')
         .replace(/[A-Z]/g, (letter) => `_${letter}`)
         .toUpperCase()}`
-    const refused = () =>
-      readAgentSettings(write('agent.json', '{}'), Object.fromEntries(documented.map(([key = '']) => [variable(key), ''])))
+    const single = documented.map(([key = '']) => key).filter((key) => key !== 'forests' && key !== 'rules')
+    const refused = () => readAgentSettings(write('agent.json', '{}'), Object.fromEntries(single.map((key) => [variable(key), ''])))
     expect(refused).toThrow('SETTINGS_INVALID')
     expect(refused).not.toThrow('no such setting')
   })

@@ -107,9 +107,9 @@ describe('the warm connection', () => {
 
   test('is not opened again after close', async () => {
     const directory = sample.open()
-    await sample.find('alice.adams', directory)
+    const alice = await sample.find('alice.adams', directory)
     directory.close()
-    await expect(sample.find('alice.adams', directory)).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
-    expect(await directory.facts()).toMatchObject({ reachable: false })
+    await expect(directory.passwordState(alice)).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
+    expect(await directory.facts()).toMatchObject([{ reachable: false }])
   })
 })

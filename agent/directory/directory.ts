@@ -8,7 +8,7 @@ import type { Secret } from '../../shared/secret.ts'
 import { find, type Located } from '../lookup/find.ts'
 import type { Links } from '../lookup/links.ts'
 import type { Rule } from '../lookup/rules.ts'
-import type { User } from './account.ts'
+import { consistencyGuid, type User } from './account.ts'
 import { type Domain, type DomainFacts, type DomainSettings, openDomain } from './domain.ts'
 import type { Refusal } from './refusal.ts'
 import type { Extras } from './set-password.ts'
@@ -31,9 +31,13 @@ export interface DirectorySettings {
 export interface Directory extends Omit<Domain, 'read' | 'search' | 'facts'> {
   /** `cloudAnchor`: 16 bytes. */
   locate(sourceAnchor: string, cloudAnchor?: Buffer): Promise<Located>
+  /** An account wherever it is by now, whoever is linked to it. Undefined: it is gone. */
+  account(of: Pick<User, 'domain' | 'guid'>): Promise<User | undefined>
   /** For the heartbeat: asks every domain, never throws. */
   facts(): Promise<DomainFacts[]>
 }
+
+const anyView = { anchor: consistencyGuid }
 
 export interface DirectoryDeps {
   clock: Clock
@@ -55,6 +59,7 @@ export function openDirectory({ forests, rules, ldapMs }: DirectorySettings, { c
   }
   return {
     locate: (sourceAnchor, cloudAnchor) => find(sourceAnchor, cloudAnchor, { rules, domains, links }),
+    account: async ({ domain, guid }) => domains.get(domain)?.read(guid, anyView),
     eligibility: (user) => of(user).eligibility(user),
     setPassword: (user, password, extras, mayBegin) => of(user).setPassword(user, password, extras, mayBegin),
     finish: (user, extras, mayBegin) => of(user).finish(user, extras, mayBegin),

@@ -63,7 +63,11 @@ describe('the way to the PDC emulator', () => {
         return sample.open()
       },
     ],
-    ['in another domain', 'DIRECTORY_CONFIGURATION', () => sample.open({ domain: 'other.example.test' })],
+    [
+      'in another domain',
+      'DIRECTORY_CONFIGURATION',
+      () => sample.open({ domain: 'other.example.test', baseDn: 'DC=other,DC=example,DC=test' }),
+    ],
     ['with a wrong password', 'DIRECTORY_CONFIGURATION', () => sample.open({ bindPassword: Secret.fromText('Not-The-Word-1') })],
     ['with an unknown authority', 'DIRECTORY_UNAVAILABLE', () => sample.open({ ca: undefined })],
     [

@@ -5,6 +5,7 @@
  * an edit to it, costs a search and decides nothing. A link is found anew after a day (an account that a better rule holds
  * may have come), and when any rule changes.
  */
+import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivate } from '../private-file.ts'
 
@@ -39,13 +40,39 @@ const keptMs = 24 * 3_600_000
 const schema = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = OFF;
-  PRAGMA locking_mode = EXCLUSIVE;
   CREATE TABLE IF NOT EXISTS links (
     source_anchor TEXT PRIMARY KEY, cloud_anchor BLOB, rule TEXT NOT NULL, guid BLOB NOT NULL,
     fingerprint TEXT NOT NULL, found_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;`
 
-export function openLinks({ file, fingerprint, now }: LinksOptions): Links {
+export function openLinks(options: LinksOptions): Links {
+  try {
+    return forgiving(linksIn(options))
+  } catch {
+    // Damaged, or left by another version: it is a cache.
+    for (const end of ['', '-wal', '-shm']) rmSync(`${options.file}${end}`, { force: true })
+    return forgiving(linksIn(options))
+  }
+}
+
+/** What cannot be read is not known, and what cannot be written is found again. */
+function forgiving(links: Links): Links {
+  const unless = <T>(work: () => T): T | undefined => {
+    try {
+      return work()
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    find: (sourceAnchor) => unless(() => links.find(sourceAnchor)),
+    keep: (link) => unless(() => links.keep(link)),
+    forget: (sourceAnchor) => unless(() => links.forget(sourceAnchor)),
+    close: () => unless(() => links.close()),
+  }
+}
+
+function linksIn({ file, fingerprint, now }: LinksOptions): Links {
   makePrivate(file)
   const db = new DatabaseSync(file)
   db.exec(schema)

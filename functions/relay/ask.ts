@@ -23,6 +23,8 @@ export interface Question {
   key: PackageKey
   /** Monotonic ms when the person submitted: every duration counts from there. */
   submittedAt: number
+  /** Resolves when its outcome was written down (or could not be): only then is the reply taken off the queue. */
+  recorded: Promise<unknown>
 }
 
 /** What the relay's link offers here; replies arrive at `Ask.receive`. */
@@ -99,7 +101,10 @@ export function createAsk(deps: AskDeps): Ask {
         if (done.has(messageId)) return await delivery.complete()
         if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
         else if (entry?.state === 'answered') await deps.late(messageId, outcome)
-        else entry?.arrived.resolve(outcome)
+        else {
+          entry?.arrived.resolve(outcome)
+          await entry?.question.recorded
+        }
         if (outcome !== undefined) await agents.answered()
         await delivery.complete()
       } catch (error) {

@@ -43,7 +43,7 @@ export const createSeal =
       } as const
       const body = sealRequest(request, key.package, tenantId, id)
       await turn.findable
-      return { id, messageId: messageIdOf(id), body, key: key.package, submittedAt: turn.submittedAt }
+      return { id, messageId: messageIdOf(id), body, key: key.package, submittedAt: turn.submittedAt, recorded: turn.recorded }
     } catch (error) {
       await turn.giveBack()
       throw error

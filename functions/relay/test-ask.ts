@@ -70,7 +70,7 @@ export function askTest() {
       }),
     newQuestion(): Question {
       const id = newId()
-      return { id, messageId: messageIdOf(id), body: randomBytes(300), key, submittedAt: clock.monotonic() }
+      return { id, messageId: messageIdOf(id), body: randomBytes(300), key, recorded: Promise.resolve(), submittedAt: clock.monotonic() }
     },
     /** `pass` lets time pass and tells the outcome, if it is there by then. */
     asking(ask: Ask, question: Question) {

@@ -81,7 +81,9 @@ describe('a turn', () => {
     [{ kind: 'serviceDown' }, 'verified'],
   ])('that ends with %o leaves the flow %s and the lease free', async (outcome, state) => {
     const flow = await test.verified()
-    const answer = await (await taken(flow)).conclude(outcome)
+    const turn = await taken(flow)
+    const answer = await turn.conclude(outcome)
+    await turn.recorded
     expect(answer.body).toMatchObject({ code: outcome.kind, state })
     expect(await flow.row()).toMatchObject({ state, outcome })
     expect(await leased()).toBe(false)
@@ -99,7 +101,9 @@ describe('a turn', () => {
 
   it('that ends in "unknown" keeps the lease until the answer was due and ten seconds', async () => {
     const [flow, other] = [await test.verified(), await test.verified()]
-    await (await taken(flow)).conclude({ kind: 'unknown' })
+    const turn = await taken(flow)
+    await turn.conclude({ kind: 'unknown' })
+    await turn.recorded
     expect(await flow.row()).toMatchObject({ state: 'settled', outcome: { kind: 'unknown' } })
     test.cloud.pass(defaultTimes.answerMs + 10_000 - 1)
     expect(await refusal(take(other))).toBe('503 busy')

@@ -43,6 +43,8 @@ export interface Turn {
   findable: Promise<unknown>
   /** Never fails: what was sent is answered with its outcome. */
   conclude(outcome: Outcome): Promise<Answer>
+  /** Whether the outcome is in the flow's row; until then the reply stays on its queue. */
+  recorded: Promise<boolean>
   /** The flow as before. Only while nothing was sent. */
   giveBack(): Promise<void>
 }
@@ -113,12 +115,16 @@ type Request = NonNullable<Flow['request']>
 const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
 const refused = (outcome: Outcome) => answered(answerOf(outcome, { state: 'verified' }))
 
-function ending(submitted: FlowRow, deps: TurnDeps): Pick<Turn, 'conclude' | 'giveBack'> {
+function ending(submitted: FlowRow, deps: TurnDeps): Pick<Turn, 'conclude' | 'recorded' | 'giveBack'> {
+  const recorded = Promise.withResolvers<boolean>()
   return {
+    recorded: recorded.promise,
     async conclude(outcome) {
       const state = stateAfter(outcome)
-      const saved = await unlessStoreFails(saveFlow(submitted, { state, outcome }, deps).then(deps.recent.keep))
-      return answerOf(outcome, { state: saved ? state : 'submitted' })
+      const saved = unlessStoreFails(saveFlow(submitted, { state, outcome }, deps).then(deps.recent.keep))
+      recorded.resolve(saved)
+      // What ends the flow is told while it is written down. Where the person may go on, the next step must find it.
+      return answerOf(outcome, { state: state === 'settled' || (await saved) ? state : 'submitted' })
     },
     giveBack: () => giveBack(submitted, deps),
   }

@@ -78,7 +78,7 @@ describe('coming and going', () => {
 interface Start {
   args?: string[]
   /** Changes to the settings of agent-1, in a folder of their own. */
-  change?(settings: Record<string, Record<string, unknown>>, folder: string): Promise<void> | void
+  change?(settings: Record<string, object>, folder: string): Promise<void> | void
   environment?: Record<string, string>
 }
 
@@ -105,16 +105,19 @@ describe('settings', () => {
     const canary = 'canary-value-31415926'
     const { code, output } = await start(system, {
       change(settings) {
-        settings['directory'] = { ...settings['directory'], servers: ['ldap://dc1.corp.example.test'], [canary]: canary, baseDn: '' }
+        const [forest] = Object.values(settings['forests'] ?? {}) as object[]
+        settings['forests'] = [
+          { ...forest, domains: [{ name: 'a', servers: ['ldap://dc1.corp.example.test'] }], [canary]: canary, bindDn: '' },
+        ]
         settings['vault'] = { url: `http://${canary}` }
       },
       environment: { AGENT_NO_SUCH_SETTING: canary, NODE_DEBUG: 'ldapts' },
     })
     expect(code).toBe(78)
     for (const named of [
-      /directory\.servers/,
+      /forests\.0\.domains\.0\.servers/,
       /ldap:\/\/ is refused/,
-      /directory\.baseDn/,
+      /forests\.0\.bindDn/,
       /vault\.url/,
       /AGENT_NO_SUCH_SETTING/,
       /NODE_DEBUG/,
@@ -129,7 +132,7 @@ describe('settings', () => {
     const system = running()
     const { code, output } = await start(system, { change: (_, folder) => chmod(join(folder, 'bind-password'), 0o644) })
     expect(code).toBe(78)
-    expect(output).toContain('directory.bindPasswordFile')
+    expect(output).toContain('forests.0.bindPasswordFile')
     const installed = await readdir(join(system.folder, 'agent-1'))
     const secrets = installed.filter((file) => /^(bind-password|client-secret|service-bus|certificate\.pem)$/.test(file))
     expect(secrets.length).toBeGreaterThan(1)
