@@ -13,6 +13,7 @@ import { faultWord, isFault } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelaySettings } from '../shared/relay/client.ts'
+import { openCeilings } from './ceilings.ts'
 import { type DirectorySettings, type ForestSettings, openDirectory } from './directory/directory.ts'
 import type { Forest } from './directory-settings.ts'
 import { handle } from './handle.ts'
@@ -74,8 +75,9 @@ async function run(settings: AgentSettings): Promise<number> {
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
+  const ceilings = openCeilings(settings.ceilings, clock)
   const { times } = settings
-  const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
+  const shared = { agentId, tenantId, times, keys, journal, directory, tally, ceilings, clock, log }
 
   const loop = runLoop({
     relay: relaySettings(settings, credential, localCa),
@@ -89,7 +91,8 @@ async function run(settings: AgentSettings): Promise<number> {
     ...shared,
     version: packageJson.version,
     configuration: { tenantId: settings.tenantId, domains: domainsOf(settings), rules: settings.rules, times },
-    facts: () => directory.facts(),
+    // A stopped agent is of no use to anybody: nobody is to be sent its way.
+    facts: async () => (await directory.facts()).map((facts) => ({ ...facts, reachable: facts.reachable && !ceilings.stopped() })),
     relay: loop.relay,
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))

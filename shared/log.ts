@@ -32,6 +32,7 @@ export const events = {
   replayRefused: { id: 34003, level: 'warning' },
   eventRefused: { id: 34004, level: 'warning' },
   outcomeUnknown: { id: 34006, level: 'warning' },
+  ceilingReached: { id: 34010, level: 'error' },
   settled: { id: 34011, level: 'info' },
   codeSent: { id: 34012, level: 'info' },
   handlerFailed: { id: 34013, level: 'error' },
