@@ -70,9 +70,14 @@ export interface Entry {
   sddl: (sid: string) => string
 }
 
-/** Lets `sid` use the four rights on all users below the object that gets these. */
-export const fourEntries = (sid: Buffer): Entry[] =>
-  fourRights.map((right) => ({ title: rights[right].title, ace: encodeAce(rightAce(right, sid)), sddl: rightSddl(right) }))
+/** Lets `sid` use one right on all users below the object that gets this. */
+export const rightEntry = (right: FourRight, sid: Buffer): Entry => ({
+  title: rights[right].title,
+  ace: encodeAce(rightAce(right, sid)),
+  sddl: rightSddl(right),
+})
+
+export const fourEntries = (sid: Buffer): Entry[] => fourRights.map((right) => rightEntry(right, sid))
 
 const rightSddl = (right: FourRight) => (sid: string) => {
   const { mask, identifier } = rights[right]

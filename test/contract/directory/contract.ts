@@ -7,6 +7,7 @@ import { agentContract } from './agent.ts'
 import { type Bench, makeBench, type Subject } from './bench.ts'
 import { bindContract } from './binds.ts'
 import { changeContract } from './changes.ts'
+import { grantContract } from './grants.ts'
 import { outcomeContract } from './outcomes.ts'
 import { readingContract } from './reading.ts'
 import { resetContract } from './resets.ts'
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   reading: readingContract,
   'agent/directory': agentContract,
   'agent/directory, refused': outcomeContract,
+  'agentctl grant': grantContract,
 }
 
 export function directoryContract(name: string, start: () => Promise<Subject>): void {
