@@ -3,7 +3,7 @@ import type { BindTarget } from './bind.ts'
 import type { Authority } from './ca.ts'
 import { type SampleForest, sampleForest } from './directory/seed.ts'
 import { type ProcessOptions, type Remote, startPart } from './process.ts'
-import { hostName as sambaHostName, startSamba } from './samba/samba.ts'
+import { realms, startSamba } from './samba/samba.ts'
 
 export type DirectoryKind = 'embedded' | 'samba'
 
@@ -36,7 +36,7 @@ async function embedded({ authority, extraUsers, ...options }: DirectoryRequest)
 }
 
 async function samba({ authority, extraUsers }: DirectoryRequest): Promise<RunningDirectory> {
-  const running = await startSamba({ tls: await certificate(authority, sambaHostName), extraUsers })
+  const running = await startSamba({ tls: await certificate(authority, realms.corp.hostName), extraUsers })
   const control: Record<string, (...args: never[]) => unknown> = { ...running.control }
   const call = async (method: string, ...args: never[]): Promise<unknown> => {
     const found = control[method]

@@ -126,6 +126,15 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
       const entry = entryOf(domain, trustee)
       domain.delegations = domain.delegations.filter((delegation) => delegation.trustee !== entry)
     },
+    /** "Disable inheritance": what was granted above does not reach it any more. */
+    blockInheritance(name: string): undefined {
+      domain.sealed.add(entryOf(domain, name))
+    },
+    /** Lets one account read what is hidden from ordinary ones: a password settings object. */
+    allowReading(trustee: string, name: string): undefined {
+      const entry = entryOf(domain, name)
+      domain.readers.set(entry, [...(domain.readers.get(entry) ?? []), entryOf(domain, trustee)])
+    },
     setSupportedControls(oids: string[]): undefined {
       domain.supportedControls = oids
     },

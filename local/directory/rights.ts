@@ -7,7 +7,7 @@
  */
 
 import type { DelegableRight } from './delegation.ts'
-import { isWithin } from './dn.ts'
+import { type Dn, isWithin } from './dn.ts'
 import type { Domain } from './domain.ts'
 import type { Entry } from './entries.ts'
 import { isAdministrator } from './membership.ts'
@@ -16,8 +16,14 @@ import { writableAttributes } from './schema.ts'
 function hasDelegated(domain: Domain, actor: Entry, target: Entry, right: DelegableRight): boolean {
   if (target.credential === undefined || target.attributes.text('adminCount') === '1') return false
   return domain.delegations.some(
-    (delegation) => delegation.trustee === actor && isWithin(target.dn, delegation.container) && delegation.rights.includes(right),
+    ({ trustee, container, rights }) => trustee === actor && rights.includes(right) && inheritsFrom(domain, target, container),
   )
+}
+
+/** Nothing on the way down, the object itself included, takes no rights from above. */
+function inheritsFrom({ sealed }: Domain, target: Entry, container: Dn): boolean {
+  if (!isWithin(target.dn, container)) return false
+  return ![...sealed].some(({ dn }) => isWithin(target.dn, dn) && isWithin(dn, container) && dn.length > container.length)
 }
 
 export const mayAdminister = (domain: Domain, actor: Entry): boolean => isAdministrator(domain.tree, actor)
@@ -40,6 +46,8 @@ export function mayWrite(domain: Domain, actor: Entry, target: Entry, attribute:
 export const writableFor = (domain: Domain, actor: Entry, target: Entry): string[] =>
   writableAttributes.filter((name) => mayWrite(domain, actor, target, name))
 
-/** The contents of password settings objects are for administrators: for others they are not there. */
+/** The contents of password settings objects are for administrators and whom they let: for others they are not there. */
 export const mayRead = (domain: Domain, actor: Entry, target: Entry): boolean =>
-  !target.attributes.texts('objectClass').includes('msDS-PasswordSettings') || mayAdminister(domain, actor)
+  !target.attributes.texts('objectClass').includes('msDS-PasswordSettings') ||
+  domain.readers.get(target)?.includes(actor) === true ||
+  mayAdminister(domain, actor)

@@ -16,8 +16,15 @@ const guids = {
   user: 'bf967aba-0de6-11d0-a285-00aa003049e2',
 } as const
 
-const aceType = { allowObject: 5, denyObject: 6 } as const
-const mask = { writeProperty: 0x20, controlAccess: 0x100 } as const
+const aceType = { allow: 0, allowObject: 5, denyObject: 6 } as const
+const mask = {
+  listChildren: 0x4,
+  readProperty: 0x10,
+  writeProperty: 0x20,
+  listObject: 0x80,
+  controlAccess: 0x100,
+  readControl: 0x20000,
+} as const
 /** For objects below (container inherit), and not for this one (inherit only). */
 const forDescendants = 0x02 | 0x08
 
@@ -35,6 +42,18 @@ export const allowOnUsersBelow = (right: DelegableRight, sid: Buffer): Buffer =>
 export const cannotChangePassword = (): Buffer[] =>
   [everyone, principalSelf].map((sid) => objectAce(aceType.denyObject, 0, mask.controlAccess, [guids.changePassword], sid))
 
+/** Lets `sid` see one object and read all of it. */
+export function allowReading(sid: Buffer): Buffer {
+  const ace = Buffer.concat([Buffer.alloc(8), sid])
+  ace.writeUInt8(aceType.allow, 0)
+  ace.writeUInt16LE(ace.length, 2)
+  ace.writeUInt32LE(mask.listChildren | mask.readProperty | mask.listObject | mask.readControl, 4)
+  return ace
+}
+
+/** INHERITED_ACE: it stands here because it was granted above ([MS-DTYP] 2.4.4.1). */
+export const isInherited = (ace: Buffer): boolean => (ace.readUInt8(1) & 0x10) !== 0
+
 /** One identifier: what the right is about; two: also which class inherits it. */
 function objectAce(type: number, flags: number, rights: number, identifiers: readonly string[], sid: Buffer): Buffer {
   const ace = Buffer.concat([Buffer.alloc(12), ...identifiers.map((guid) => guidOctets(guid) ?? Buffer.alloc(16)), sid])
@@ -48,6 +67,13 @@ function objectAce(type: number, flags: number, rights: number, identifiers: rea
 
 const headerLength = 20
 const daclOffsetAt = 16
+
+/** SE_DACL_PROTECTED: this list takes nothing from above ([MS-DTYP] 2.4.6). */
+export function withoutInheritance(descriptor: Buffer): Buffer {
+  const edited = Buffer.from(descriptor)
+  edited.writeUInt16LE(edited.readUInt16LE(2) | 0x1000, 2)
+  return editAces(edited, (aces) => aces.filter((ace) => !isInherited(ace)))
+}
 
 /** A descriptor whose list holds what `edit` makes of the entries of this one. */
 export function editAces(descriptor: Buffer, edit: (aces: readonly Buffer[]) => readonly Buffer[]): Buffer {
