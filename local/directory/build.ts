@@ -7,6 +7,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import { completed, create } from './add.ts'
 import { Attributes, type Value } from './attributes.ts'
+import { forgetPassword } from './credential.ts'
 import { delegableRights } from './delegation.ts'
 import { dnKey, formatDn, parseDn } from './dn.ts'
 import { type Domain, dnsDomain, emptyDomain, places, serverEntryName } from './domain.ts'
@@ -169,6 +170,7 @@ export function placeUser(domain: Domain, user: SampleUser): Entry {
   const entry = place(domain, user.dn, values, user.password)
   if (is('mustChange')) entry.attributes.set('pwdLastSet', 0)
   entry.cannotChangePassword = is('cannotChange')
+  if (is('smartCard')) forgetPassword(entry)
   if (is('protected')) join(domain, `CN=Domain Admins,${places(domain).users}`, user.dn)
   if (is('nestedProtected')) join(domain, `CN=Server Team,OU=Groups,${places(domain).base}`, user.dn)
   return entry

@@ -82,6 +82,8 @@ export const refusals = {
   noSuchObject: refusal(code.noSuchObject, '00002030', 'no such object'),
   memberNotFound: refusal(code.noSuchObject, '00000525', 'the specified member does not exist'),
   badName: refusal(code.invalidDnSyntax, '00002032', 'the name is no distinguished name'),
+  /** "User cannot change password": the digits are those reported of Windows; Samba gives none. */
+  mayNotChange: refusal(code.constraintViolation, '00000005', 'the password may not be changed by the user'),
   accessDenied: refusal(code.insufficientAccessRights, '00002098', 'insufficient access rights'),
   clearPort: refusal(code.unwillingToPerform, '0000001F', 'passwords are only set on an encrypted connection'),
   malformedPassword: refusal(

@@ -2,10 +2,10 @@
  * One forest on the bench, whoever serves it: who and what is in it, and everything that an administrator can do to it.
  *
  * What LDAP can do is done through LDAP by the administrator, with the same code for both kinds; the rest by control methods
- * of the same names. A change of policy is put back at the end of the work it was made for.
+ * of the same names.
  */
 import { Attribute, Change, Client, type Entry } from 'ldapts'
-import type { PolicyChange } from '../../../local/directory/control.ts'
+import type { AttributeTexts, PolicyChange } from '../../../local/directory/control.ts'
 import { escapeValue, formatDn, parseDn } from '../../../local/directory/dn.ts'
 import { interval } from '../../../local/directory/identifiers.ts'
 import type { SampleUser, Trait } from '../../../local/directory/seed.ts'
@@ -56,7 +56,7 @@ export interface Lab {
   recreate(dn: string): Promise<UserFacts>
   /** mS-DS-ConsistencyGuid in base64; null takes it away. */
   setAnchor(dn: string, anchor: string | null): Promise<void>
-  set: Subject['control']['setAttributes']
+  set(dn: string, values: AttributeTexts): Promise<void>
   /** Resolves with the group's DN. */
   newGroup(name: string): Promise<string>
   newUnit(name: string, container?: string): Promise<string>
@@ -69,7 +69,9 @@ export interface Lab {
   finePolicy(appliesTo: string, rules: FineGrained): Promise<string>
   /** Lets the service account read it. */
   letRead(dn: string): Promise<void>
-  withPolicy<T>(change: PolicyChange, work: () => Promise<T>): Promise<T>
+  /** The domain's, until `restorePolicy`. */
+  setPolicy(change: PolicyChange): Promise<void>
+  restorePolicy(): Promise<void>
   /** The domain controller goes away, and comes back with what it had. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -123,7 +125,9 @@ export async function openLab(subject: Subject): Promise<Lab> {
     async setAnchor(dn, anchor) {
       await control.setAttributes(dn, { 'mS-DS-ConsistencyGuid': anchor })
     },
-    set: control.setAttributes,
+    async set(dn, values) {
+      await control.setAttributes(dn, values)
+    },
     async setPrimaryGroup(dn, rid) {
       await control.setAttributes(dn, { primaryGroupID: String(rid) })
     },
@@ -133,13 +137,11 @@ export async function openLab(subject: Subject): Promise<Lab> {
     async letRead(dn) {
       await control.allowReading(serviceAccount.dn, dn)
     },
-    async withPolicy(change, work) {
+    async setPolicy(change) {
       await control.setPolicy(change)
-      try {
-        return await work()
-      } finally {
-        await control.setPolicy(samplePolicy)
-      }
+    },
+    async restorePolicy() {
+      await control.setPolicy(samplePolicy)
     },
     async stop() {
       await control.stop()
