@@ -4,6 +4,7 @@
  * `stand-in` has a child domain of corp (emea) besides; Samba's child domains would need replication between two controllers,
  * so they are embedded only.
  */
+import { allOrNone } from '../../../local/all-or-none.ts'
 import { makeAuthority } from '../../../local/ca.ts'
 import { startDirectory } from '../../../local/directory/directory.ts'
 import { asOneForest, type SampleForest, sampleForest, sharedPeople, withSharedPeople } from '../../../local/directory/seed.ts'
@@ -38,38 +39,32 @@ export async function startStandIn(forest: SampleForest, bannedSubstrings: reado
   return { addresses, control, forest, close, ca: authority.ca }
 }
 
+const two = new Error('two forests were asked for')
+
 async function embedded({ bannedInNorth }: ForestsOptions): Promise<Forests> {
   const [corp, emea] = asOneForest(sampleForest(), sampleForest({ sample: 'emea' }))
   const north = withSharedPeople(corp, sampleForest({ sample: 'north' }))
-  const [first, second, child] = await allOrNone([startStandIn(corp), startStandIn(north, bannedInNorth), startStandIn(emea)])
-  return gather('stand-in', await openLab(first), await openLab(second), await openLab(child))
+  const starting = [startStandIn(corp), startStandIn(north, bannedInNorth), startStandIn(emea)]
+  return gather('stand-in', await allOrNone(starting, (subject) => subject.close()))
 }
 
 async function real({ bannedInNorth = [] }: ForestsOptions): Promise<Forests> {
-  const [corp, second] = await allOrNone([startSamba(), startSamba({ sample: 'north', bannedSubstrings: bannedInNorth })])
+  const starting = [startSamba(), startSamba({ sample: 'north', bannedSubstrings: bannedInNorth })]
+  const [corp, second] = await allOrNone(starting, (samba) => samba.close())
+  if (corp === undefined || second === undefined) throw two
   const forest = withSharedPeople(corp.forest, second.forest)
   for (const { dn, immutableId } of sharedPeople(corp.forest, forest)) {
     await second.control.setAttributes(dn, { 'mS-DS-ConsistencyGuid': immutableId })
   }
-  return gather('samba', await openLab(corp), await openLab({ ...second, forest }), undefined)
+  return gather('samba', [corp, { ...second, forest }])
 }
 
-function gather(kind: ForestKind, corp: Lab, north: Lab, emea: Lab | undefined): Forests {
+async function gather(kind: ForestKind, subjects: readonly Subject[]): Promise<Forests> {
+  const labs = await Promise.all(subjects.map(openLab))
+  const [corp, north, emea] = labs
+  if (corp === undefined || north === undefined) throw two
   const close = async () => {
-    await Promise.all([corp, north, emea].map((lab) => lab?.close()))
+    await Promise.all(labs.map((lab) => lab.close()))
   }
   return { kind, corp, north, emea, close }
-}
-
-/** What did start is ended when something else did not. */
-async function allOrNone<T extends readonly Promise<{ close(): Promise<void> }>[]>(
-  starting: readonly [...T],
-): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
-  try {
-    return await Promise.all(starting)
-  } catch (error) {
-    const ended = await Promise.allSettled(starting)
-    await Promise.all(ended.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)))
-    throw error
-  }
 }
