@@ -160,6 +160,9 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value)
 }
 
+/** On Windows modes mean nothing. Throws when the file cannot be read. */
+export const isOpenToOthers = (path: string): boolean => (statSync(path).mode & 0o077) !== 0 && process.platform !== 'win32'
+
 const secretFiles = ({ relay, identity, directory }: AgentSettings) =>
   [
     ['relay.connectionStringFile', relay.connectionStringFile],
@@ -182,8 +185,7 @@ function readableProblem([setting, path]: readonly [string, string | undefined])
 function privateFileProblem([setting, path]: readonly [string, string | undefined]): string[] {
   if (path === undefined) return []
   try {
-    const openToOthers = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0
-    return openToOthers ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
+    return isOpenToOthers(path) ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
   } catch {
     return [`${setting}: the file cannot be read`]
   }

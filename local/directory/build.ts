@@ -5,10 +5,11 @@
  * sample: 10 characters, complexity, history 5, no minimum age, 42 days, locked after 10 for 30 minutes (Windows' defaults otherwise).
  */
 import type { Clock } from '../../shared/clock.ts'
+import { denyChange } from './access.ts'
 import { completed, create } from './add.ts'
 import { Attributes, type Value } from './attributes.ts'
 import { forgetPassword } from './credential.ts'
-import { delegableRights } from './delegation.ts'
+import { delegableRights, delegate } from './delegation.ts'
 import { dnKey, formatDn, parseDn } from './dn.ts'
 import { type Domain, dnsDomain, emptyDomain, places, serverEntryName } from './domain.ts'
 import type { Entry } from './entries.ts'
@@ -35,7 +36,7 @@ export const samplePolicy = {
 export function buildDomain(forest: SampleForest, clock: Clock): Domain {
   const { netbiosName, hostName, siblings = [] } = forest
   const names = { baseDn: parseBase(forest.baseDn), rootDn: parseBase(forest.rootDn ?? forest.baseDn), netbiosName, hostName, siblings }
-  const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined, cannotChangePassword: false }
+  const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined }
   const domain = emptyDomain(names, head, forest.domainSid, clock)
   // instanceType 5: head of a writable naming context ([MS-ADTS], instanceType).
   const own = {
@@ -137,7 +138,9 @@ function placeServiceAccount(domain: Domain, { administrator, serviceAccount }: 
   place(domain, administrator.dn, { ...enabled, ...rid }, administrator.password)
   join(domain, `CN=Domain Admins,${places(domain).users}`, administrator.dn)
   const trustee = place(domain, serviceAccount.dn, { ...enabled, userPrincipalName: serviceAccount.upn }, serviceAccount.password)
-  domain.delegations = [{ trustee, container: parseDn(serviceAccount.scope) ?? [], rights: delegableRights }]
+  const scope = domain.tree.get(parseDn(serviceAccount.scope) ?? [])
+  if (scope === undefined) throw new Error('the sample has no such unit')
+  delegate(domain, trustee, scope, delegableRights)
 }
 
 function join(domain: Domain, groupDn: string, memberDn: string): void {
@@ -169,7 +172,7 @@ export function placeUser(domain: Domain, user: SampleUser): Entry {
   }
   const entry = place(domain, user.dn, values, user.password)
   if (is('mustChange')) entry.attributes.set('pwdLastSet', 0)
-  entry.cannotChangePassword = is('cannotChange')
+  if (is('cannotChange')) denyChange(entry)
   if (is('smartCard')) forgetPassword(entry)
   if (is('protected')) join(domain, `CN=Domain Admins,${places(domain).users}`, user.dn)
   if (is('nestedProtected')) join(domain, `CN=Server Team,OU=Groups,${places(domain).base}`, user.dn)

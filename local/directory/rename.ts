@@ -45,9 +45,6 @@ function moveTo(domain: Domain, entry: Entry, dn: Dn): void {
     each.attributes = below
     follow(domain, [...each.dn.slice(0, each.dn.length - dn.length), ...was], each)
   }
-  domain.delegations = domain.delegations.map((delegation) =>
-    isWithin(delegation.container, was) ? { ...delegation, container: [...delegation.container.slice(0, -was.length), ...dn] } : delegation,
-  )
   touch(domain, entry)
 }
 

@@ -17,6 +17,7 @@
  * | NUL in a password                      | taken, then unusable     | taken           | unknown                        | refused before sealing             |
  * | unencrypted port                       | bind refused, 8          | write refused, 53 0000001F | write refused, 53 0000001F | LDAPS only                     |
  * | complexity where there is a filter     | the filter alone judges  | both            | both                           | names the rule by the text         |
+ * | a value that is no security descriptor | 1 00002020               | 1 00002020      | not documented                 | sends what it has read, and more |
  * | fine-grained policy, read by others    | hidden                   | hidden          | hidden                         | names no rule it cannot read       |
  */
 import {
