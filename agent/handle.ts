@@ -163,7 +163,8 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
   }
 }
 
-const failures: Partial<Record<FaultCode, { outcome: 'directoryUnavailable' | 'permissionDenied'; event: EventName }>> = {
+/** What a fault says of the request. */
+export const failures: Partial<Record<FaultCode, { outcome: 'directoryUnavailable' | 'permissionDenied'; event: EventName }>> = {
   DIRECTORY_UNAVAILABLE: { outcome: 'directoryUnavailable', event: 'directoryError' },
   DIRECTORY_CONFIGURATION: { outcome: 'permissionDenied', event: 'directoryConfiguration' },
   DIRECTORY_REFUSED: { outcome: 'permissionDenied', event: 'directoryConfiguration' },

@@ -31,7 +31,7 @@ export function causesContract(kind: ForestKind): void {
       forests = await startForests(kind, { bannedInNorth: [bannedInNorth] })
     }, startsWithinMs)
     afterAll(() => forests.close())
-    afterEach(() => forests.corp.restorePolicy())
+    afterEach(() => Promise.all([forests.corp, forests.north].map((lab) => lab.restorePolicy())))
 
     test('a fine-grained policy is read by whom it was let, and by nobody else', async () => {
       const { corp } = forests

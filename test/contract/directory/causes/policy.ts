@@ -55,6 +55,12 @@ export const domainCauses: readonly Cause[] = [
   cause('history, change', 'change', { password: first, oldPassword: fresh, prepare: passwordsBefore(fresh) }, restriction.change),
   cause('filter', 'reset', { forest: 'north', password: `My-${bannedInNorth.toUpperCase()}-2026` }, restriction.reset),
   cause('filter, change', 'change', { forest: 'north', password: `My-${bannedInNorth}-2026` }, restriction.change),
+  cause(
+    'filter, no history kept',
+    'reset',
+    { forest: 'north', password: `My-${bannedInNorth}-2026`, prepare: underPolicy({ pwdHistoryLength: 0 }) },
+    restriction.reset,
+  ),
   cause('filter, passed', 'reset', { forest: 'north' }, '0'),
 ]
 
