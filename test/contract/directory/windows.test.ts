@@ -16,6 +16,7 @@
  * | two values in one unicodePwd           | the first is taken       | refused         | refused                        | sends one                          |
  * | NUL in a password                      | taken, then unusable     | taken           | unknown                        | refused before sealing             |
  * | unencrypted port                       | bind refused, 8          | write refused, 53 0000001F | write refused, 53 0000001F | LDAPS only                     |
+ * | a value that is no security descriptor | 1 00002020               | 1 00002020      | not documented                 | sends what it has read, and more |
  * | fine-grained policy, read by others    | hidden                   | hidden          | hidden                         | names no rule it cannot read       |
  */
 import {
