@@ -39,7 +39,7 @@ export const checks = {
   },
   'policy-hints': {
     proves: 'the controller knows the policy-hints control: a reset keeps to password history',
-    todo: 'update the controller (Windows Server 2012 or later, Samba 4.18 or later)',
+    todo: 'update the controller (Windows Server 2012 or later, Samba after 4.17)',
   },
   'clock-directory': { proves: 'its clock and this one differ by 60 s at most', todo: 'have both synchronize their time' },
   'rule-base': { proves: 'the base of a rule is there and may be read', todo: 'correct "baseDn" of the rule' },
@@ -82,6 +82,10 @@ export const checks = {
 /** Of `doctor USER`. */
 export const personChecks = {
   person: { proves: 'who is meant: exactly one account', todo: 'give the name in another form: UPN, sAMAccountName, DN or source anchor' },
+  'person-read': {
+    proves: 'what decides about it can be read',
+    todo: 'enable inheritance on this object, or give the service account Read on it',
+  },
   'person-rule': {
     proves: 'an enabled rule holds the account, and its source anchor leads to it',
     todo: 'compare with the rules of the tool that synchronizes people into Entra ID',

@@ -50,6 +50,7 @@ interface Rule {
   forest: string
   baseDn: string
   enabled?: boolean
+  precedence?: number
 }
 
 export async function startPatient() {
@@ -59,8 +60,8 @@ export async function startPatient() {
   const { tls, trust, entra } = test.tenant
   await makeKeys(test.functions)
   const forest = sampleForest()
-  const issue = (clock: Clock = systemClock, name = host) => issueBy(authority.ca, clock, name)
-  const issueBy = async (_ca: string, clock: Clock, name: string) => {
+  /** By another clock it is another authority, which was made then. */
+  const issue = async (clock: Clock = systemClock, name = host) => {
     const signer = clock === systemClock ? authority : await makeAuthority({ clock })
     return { ca: signer.ca, ...(await signer.issue({ commonName: name, dnsNames: [name], ipAddresses: [] })) }
   }

@@ -43,7 +43,12 @@ function judgePolicy(name: string, { policyObject }: User, policy: Policy | unde
   return passed('person-policy', name, `${whose}: ${rules}`)
 }
 
-async function checkRights(name: string, user: User, bindDn: string, { connection }: Served['pdc']): Promise<Finding> {
+export async function checkRights(
+  name: string,
+  user: Pick<User, 'guid' | 'protected'>,
+  bindDn: string,
+  { connection }: Served['pdc'],
+): Promise<Finding> {
   if (user.protected) return skipped('person-rights', name, 'a protected account')
   try {
     return judgeRights(name, await readGuarded(connection, user.guid, await sidsOf(connection, bindDn)))

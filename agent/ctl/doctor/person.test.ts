@@ -23,7 +23,7 @@ test.each<[string, () => string]>([
   const findings = await about(person())
   expect(findings.map(({ state }) => state)).toEqual(findings.map(() => 'passed'))
   expect(findings[0]?.text).toContain(of('alice.adams').dn)
-  expect(findings[1]?.text).toContain('rule "everybody"')
+  expect(findings[2]?.text).toContain('rule "everybody"')
 })
 
 test.each([

@@ -5,7 +5,7 @@
  * own source anchor is read, and then the same look-up goes back as for a request (agent/lookup/find.ts).
  */
 import type { Clock } from '../../../shared/clock.ts'
-import { faultWord } from '../../../shared/fault.ts'
+import { faultWord, isFault } from '../../../shared/fault.ts'
 import type { LinkCondition } from '../../../shared/outcome.ts'
 import { consistencyGuid, readAccount, searchAccounts, type User } from '../../directory/account.ts'
 import type { DirectorySettings, ForestSettings } from '../../directory/directory.ts'
@@ -16,7 +16,7 @@ import { parseDn } from '../../lookup/dn.ts'
 import { find, type Located } from '../../lookup/find.ts'
 import { byPrecedence, domainOfRule, type Rule } from '../../lookup/rules.ts'
 import { type Finding, failed, passed, skipped } from './checks.ts'
-import { checkAccount } from './person-account.ts'
+import { checkAccount, checkRights } from './person-account.ts'
 
 export interface Served {
   forest: ForestSettings
@@ -57,13 +57,21 @@ async function look(name: string, served: readonly Served[], rules: readonly Rul
   const [candidate] = candidates
   if (candidates.length > 1) return [failed('person', name, `${candidates.length} accounts have this name`)]
   if (!candidate) return byAnchor(name, served, rules, clock)
-  const own = await ownAnchor(candidate, rules)
+  const own = await ownAnchor(candidate, rules).catch((error: unknown) => unreadable(name, error))
   if (!own) return [failed('person', name, 'not an account of a person')]
+  const { guid, served: at } = candidate
+  if ('check' in own) return [own, await checkRights(name, { guid, protected: false }, at.forest.bindDn, at.pdc)]
   const found = passed('person', name, own.user.dn)
-  if (own.user.anchor === undefined) return [found, failed('person-rule', name, `the account has no value in ${own.attribute}`)]
+  const read = passed('person-read', name, 'everything')
+  if (own.user.anchor === undefined) return [found, read, failed('person-rule', name, `the account has no value in ${own.attribute}`)]
   const { located, rule } = await locate(own.user.anchor, served, rules)
-  const there = judgeLink(name, own.user, located, rule)
-  return [found, there, ...(await checkAccount(name, own.user, candidate.served, clock))]
+  return [found, read, judgeLink(name, own.user, located, rule), ...(await checkAccount(name, own.user, at, clock))]
+}
+
+/** Where inheritance is blocked, an object may show less than others do; then a request for it fails, too. */
+function unreadable(name: string, error: unknown): Finding {
+  if (!isFault(error, 'DIRECTORY_CONFIGURATION')) throw error
+  return failed('person-read', name, error.message.replace(`${error.code}: `, ''))
 }
 
 async function named(name: string, served: Served): Promise<Candidate[]> {
@@ -134,13 +142,16 @@ function judgeLink(name: string, user: User, located: Located, rule: string | un
 }
 
 async function byAnchor(anchor: string, served: readonly Served[], rules: readonly Rule[], clock: Clock): Promise<Finding[]> {
-  const { located, rule } = await locate(anchor, served, rules)
+  const answer = await locate(anchor, served, rules).catch((error: unknown) => unreadable(anchor, error))
+  if ('check' in answer) return [answer]
+  const { located, rule } = answer
   if (located.kind === 'userNotFound') return [failed('person', anchor, 'nobody has this name or source anchor in these domains')]
   if (located.kind !== 'user') return [skipped('person', anchor, 'taken for a source anchor'), judgeMiss(anchor, located)]
   const at = served.find(({ domain }) => domain === located.user.domain)
   if (!at) throw new TypeError('a user of no domain')
   return [
     passed('person', anchor, `source anchor of ${located.user.dn}`),
+    passed('person-read', anchor, 'everything'),
     judgeLink(anchor, located.user, located, rule),
     ...(await checkAccount(anchor, located.user, at, clock)),
   ]
