@@ -165,10 +165,10 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value)
 }
 
-type Named = readonly [setting: string, path: string | undefined]
-
 /** On Windows modes mean nothing. Throws when the file cannot be read. */
 export const isOpenToOthers = (path: string): boolean => (statSync(path).mode & 0o077) !== 0 && process.platform !== 'win32'
+
+type Named = readonly [setting: string, path: string | undefined]
 
 const secretFiles = ({ relay, identity, forests }: AgentSettings): Named[] => [
   ['relay.connectionStringFile', relay.connectionStringFile],

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { checks, personChecks } from '../agent/ctl/doctor/checks.ts'
 import { rights } from '../agent/ctl/four-rights.ts'
 import { run as grant } from '../agent/ctl/grant.ts'
 import { guidText } from '../agent/ctl/identifiers.ts'
@@ -290,6 +291,15 @@ describe('operating.md', () => {
     const inCode = codes.map((each) => each.split(': ').reverse())
     expect(pick(table('operating', 'Exit codes'), 'code', 'name')).toEqual(inCode)
     expect(pick(table('outcomes', 'Exit codes of the agent'), 'code', 'name')).toEqual(inCode)
+  })
+
+  test.each([
+    ['Checks', checks],
+    ['Checks of one person', personChecks],
+  ])('agentctl doctor: %s', (heading, inCode) => {
+    const plain = (text: string) => text.replaceAll(/["`]/g, '')
+    const documented = pick(table('operating', heading), 'check', 'proves', 'when it fails')
+    expect(documented).toEqual(Object.entries(inCode).map(([id, { proves, todo }]) => [id, plain(proves), plain(todo)]))
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */

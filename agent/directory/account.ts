@@ -110,10 +110,10 @@ export function parseFilter(text: string): Filter {
 }
 
 /** ldapts takes bytes for a value; its type says text only. */
-const equal = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value: value as string })
+export const equal = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value: value as string })
 
 /** A computer is a user by objectClass and a contact a person by objectCategory: only both together mean an account of a person. */
-function personWith({ filter }: View, ...more: Filter[]): Filter {
+export function personWith({ filter }: View, ...more: Filter[]): Filter {
   const own = filter === undefined ? [] : [parseFilter(filter)]
   return new AndFilter({ filters: [equal('objectCategory', 'person'), equal('objectClass', 'user'), ...own, ...more] })
 }

@@ -57,11 +57,11 @@ export function nearLockOut({ badPwdCount, badPasswordTime, serverNow }: User, p
 }
 
 const neverExpires = 2n ** 63n - 1n
-const hasExpired = ({ accountExpires, serverNow }: User): boolean =>
+export const hasExpired = ({ accountExpires, serverNow }: User): boolean =>
   accountExpires > 0n && accountExpires < neverExpires && fileTimeToMs(accountExpires) <= serverNow
 
 /** pwdLastSet = 0 ("must change") has no age. */
-function tooYoung({ pwdLastSet, serverNow }: User, { minAgeMs }: Policy): AgentOutcome | undefined {
+export function tooYoung({ pwdLastSet, serverNow }: User, { minAgeMs }: Policy): AgentOutcome | undefined {
   if (pwdLastSet <= 0n || minAgeMs === 0) return undefined
   const retryAt = fileTimeToMs(pwdLastSet) + minAgeMs
   return retryAt > serverNow ? { kind: 'policy.minAge', retryAt } : undefined
