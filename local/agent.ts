@@ -23,14 +23,14 @@ export interface AgentInstallation {
   /** A connection string of its SAS rule, or where to sign in with its identity. */
   bus: { kind: 'sas'; connectionString: string } | { kind: 'identity'; namespace: string; endpoint: string }
   transport: 'websockets' | 'tcp'
-  forest: SampleForest
-  directory: BindTarget
+  /** The first one's rule wins where a person has an account in several. */
+  forests: readonly { forest: SampleForest; target: BindTarget }[]
   ca: string
   times: Times
 }
 
 export async function installAgent(of: AgentInstallation): Promise<string> {
-  const { folder, forest, directory } = of
+  const { folder } = of
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = async (name: string, text: string): Promise<string> => {
     const path = join(folder, name)
@@ -38,6 +38,14 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
     await chmod(path, 0o600)
     return path
   }
+  const forestSettings = async ({ forest, target }: AgentInstallation['forests'][number]) => ({
+    name: nameOf(forest),
+    domains: [{ name: forest.hostName.split('.').slice(1).join('.'), servers: [`ldaps://${forest.hostName}`] }],
+    bindDn: forest.serviceAccount.dn,
+    bindPasswordFile: await file(`bind-password${of.forests.length > 1 ? `-${nameOf(forest)}` : ''}`, forest.serviceAccount.password),
+    caFile: await file(`directory-ca-${nameOf(forest)}.pem`, target.ca),
+    addresses: { [forest.hostName]: new URL(target.url).host },
+  })
   const settings = {
     tenantId: of.tenantId,
     relay: {
@@ -54,17 +62,13 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
         ? { certificateFile: await file('certificate.pem', of.proof.pem) }
         : { secretFile: await file('client-secret', of.proof.secret) }),
     },
-    forests: [
-      {
-        name: 'corp',
-        domains: [{ name: forest.hostName.split('.').slice(1).join('.'), servers: [`ldaps://${forest.hostName}`] }],
-        bindDn: forest.serviceAccount.dn,
-        bindPasswordFile: await file('bind-password', forest.serviceAccount.password),
-        caFile: await file('directory-ca.pem', directory.ca),
-        addresses: { [forest.hostName]: new URL(directory.url).host },
-      },
-    ],
-    rules: [{ name: 'everybody', forest: 'corp', baseDn: forest.baseDn }],
+    forests: await Promise.all(of.forests.map(forestSettings)),
+    rules: of.forests.map(({ forest }, at) => ({
+      name: at === 0 ? 'everybody' : `everybody in ${nameOf(forest)}`,
+      forest: nameOf(forest),
+      baseDn: forest.baseDn,
+      precedence: 100 * (at + 1),
+    })),
     localCaFile: await file('ca.pem', of.ca),
     journalFile: join(folder, 'journal.sqlite'),
     linksFile: join(folder, 'links.sqlite'),
@@ -74,6 +78,9 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
   }
   return file('agent.json', JSON.stringify(settings, null, 2))
 }
+
+/** corp, north */
+const nameOf = ({ netbiosName }: SampleForest): string => netbiosName.toLowerCase()
 
 /** As docs/operating.md advises: an agent makes little garbage, and Node would otherwise keep up to 48 MB to make it in. */
 const nodeFlags = ['--max-semi-space-size=2']

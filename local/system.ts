@@ -100,7 +100,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   async function startAgent(
     parts: Parts,
-    { forest, target }: RunningDirectory,
+    forests: readonly RunningDirectory[],
     name = `agent-${agents.length + 1}`,
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
@@ -121,8 +121,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         ? { kind: 'sas', connectionString: busConnectionString(parts.bus.addresses, 'agent', credentials, transport) }
         : { kind: 'identity', namespace: 'localhost', endpoint },
       transport,
-      forest,
-      directory: target,
+      forests,
       ca: authority.ca,
       times,
     })
@@ -170,7 +169,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       agents,
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
-      startAgent: (name) => startAgent(parts, running, name),
+      startAgent: (name) => startAgent(parts, forests, name),
       close,
     }
     for (let n = 0; n < (options.agents ?? 1); n++) await system.startAgent()

@@ -29,11 +29,7 @@ describe('the way to the PDC emulator', () => {
   })
 
   test('takes the next server when one does not answer', async () => {
-    const closed = net.createServer().listen(0, '127.0.0.1')
-    await once(closed, 'listening')
-    const deadEnd = `127.0.0.1:${(closed.address() as AddressInfo).port}`
-    closed.close()
-    await once(closed, 'close')
+    const deadEnd = await unusedPort()
     const addresses = { [host]: placeOf(sample.server.addresses.ldaps), 'dc2.corp.example.test': deadEnd }
     const directory = sample.open({ servers: ['ldaps://dc2.corp.example.test', `ldaps://${host}`], addresses })
     expect(await directory.facts()).toMatchObject([{ reachable: true }])
@@ -122,3 +118,70 @@ describe('the way to the PDC emulator', () => {
     await once(silent, 'close')
   })
 })
+
+describe('the role', () => {
+  const second = 'dc2.corp.example.test'
+  /** Another controller of the same domain, which names `holder` as the PDC emulator; not a replica: it has its own people. */
+  async function startSecond(holder: string) {
+    const forest = sampleForest({ hostName: second })
+    forest.serviceAccount = sample.server.forest.serviceAccount
+    const controller = await sample.startAnother(forest)
+    const entry = `CN=DC2,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,${forest.baseDn}`
+    controller.control.setAttributes(entry, { dNSHostName: holder })
+    return controller
+  }
+  const roleHolder = `CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,DC=corp,DC=example,DC=test`
+
+  test('is looked for again at every heartbeat: when it moves, so does the connection', async () => {
+    const other = await startSecond(second)
+    const addresses = { [host]: placeOf(sample.server.addresses.ldaps), [second]: placeOf(other.addresses.ldaps) }
+    const directory = sample.open({ addresses })
+    expect(await directory.facts()).toMatchObject([{ reachable: true }])
+    expect(other.control.connections()).toBe(0)
+    sample.server.control.setAttributes(roleHolder, { dNSHostName: second })
+    // The server that lost it still answers this one.
+    expect(await directory.facts()).toMatchObject([{ reachable: true }])
+    const passwordIsSet = async (sam: string) => {
+      const located = await directory.locate(other.control.user(sam).immutableId)
+      if (located.kind !== 'user') throw new Error(located.kind)
+      return directory.setPassword(located.user, Secret.fromText(fine), nothing, always)
+    }
+    expect(await passwordIsSet('alice.adams')).toEqual({ kind: 'done' })
+    expect(other.control.verifyPassword('alice.adams', fine)).toBe(true)
+    expect(sample.server.control.user('alice.adams').passwordWrites).toBe(0)
+  })
+
+  test.each([
+    ['nobody else is written to', 'pdcEmulator' as const],
+    ['another writable controller is, and the event says which', 'anyWritable' as const],
+  ])('while its holder is away: %s', async (_, controllers) => {
+    const other = await startSecond('dc9.corp.example.test')
+    const nowhere = await unusedPort()
+    const addresses = { [second]: placeOf(other.addresses.ldaps), 'dc9.corp.example.test': nowhere }
+    const directory = sample.open({ servers: [`ldaps://${second}`], addresses, controllers })
+    const locating = directory.locate(other.control.user('alice.adams').immutableId)
+    if (controllers === 'pdcEmulator') return expect(locating).rejects.toEqual(faultOf('DIRECTORY_UNAVAILABLE'))
+    expect(await locating).toMatchObject({ kind: 'user' })
+    expect(sample.logged).toEqual([{ event: 'otherController', domain: expect.any(String), server: second }])
+  })
+
+  test('when its holder is back, the next heartbeat goes to it again', async () => {
+    const other = await startSecond(host)
+    const addresses = { [second]: placeOf(other.addresses.ldaps), [host]: await unusedPort() }
+    const directory = sample.open({ servers: [`ldaps://${second}`], addresses, controllers: 'anyWritable' })
+    await directory.facts()
+    addresses[host] = placeOf(sample.server.addresses.ldaps)
+    await directory.facts()
+    expect(await directory.locate(sample.server.control.user('alice.adams').immutableId)).toMatchObject({ kind: 'user' })
+    expect(sample.logged.filter((each) => (each as { event: string }).event === 'otherController')).toHaveLength(1)
+  })
+})
+
+async function unusedPort(): Promise<string> {
+  const closed = net.createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  await once(closed, 'close')
+  return `127.0.0.1:${port}`
+}

@@ -83,8 +83,7 @@ export async function startPatient() {
     vaultUrl: test.vault.addresses.url,
     bus: { kind: 'identity', namespace: 'localhost', endpoint: `sb://localhost:${bus.addresses.ws}` },
     transport: 'websockets',
-    forest,
-    directory: { url: directory.addresses.ldaps, hostName: forest.hostName, ca: authority.ca },
+    forests: [{ forest, target: { url: directory.addresses.ldaps, hostName: forest.hostName, ca: authority.ca } }],
     ca: tls.ca,
     times: defaultTimes,
   })
