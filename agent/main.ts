@@ -10,6 +10,7 @@ import { every, systemClock } from '../shared/clock.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
+import { openCeilings } from './ceilings.ts'
 import { directorySettings, localAuthority, openCredential, relaySettings } from './compose.ts'
 import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
@@ -71,8 +72,9 @@ async function run(settings: AgentSettings): Promise<number> {
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
+  const ceilings = openCeilings(settings.ceilings, clock)
   const { times } = settings
-  const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
+  const shared = { agentId, tenantId, times, keys, journal, directory, tally, ceilings, clock, log }
 
   const loop = runLoop({
     relay: relaySettings(settings, credential, localCa),
@@ -86,7 +88,8 @@ async function run(settings: AgentSettings): Promise<number> {
     ...shared,
     version: packageJson.version,
     configuration: { tenantId: settings.tenantId, domains: domainsOf(settings), rules: settings.rules, times },
-    facts: () => directory.facts(),
+    // A stopped agent is of no use to anybody: nobody is to be sent its way.
+    facts: async () => (await directory.facts()).map((facts) => ({ ...facts, reachable: facts.reachable && !ceilings.stopped() })),
     relay: loop.relay,
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))

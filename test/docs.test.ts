@@ -242,7 +242,7 @@ describe('outcomes.md', () => {
   })
 
   test('refusals of the directory', () => {
-    const inCode = refusals.map(({ ldapCode, hex = 'any', cause }) => [String(ldapCode), hex, cause])
+    const inCode = refusals.map(({ ldapCode, hex = 'any', cause }) => [String(ldapCode), hex || 'none', cause])
     expect(pick(table('outcomes', 'Refusals of the directory'), 'LDAP code', 'digits', 'outcome')).toEqual(inCode)
   })
 

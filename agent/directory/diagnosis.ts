@@ -42,6 +42,20 @@ export function eligibility(user: User, policy: Policy | undefined): AgentOutcom
   return policy && tooYoung(user, policy)
 }
 
+/** What is assumed where the rules cannot be read: a careful domain. */
+const assumed = { lockoutThreshold: 3, lockoutWindowMs: Number.POSITIVE_INFINITY }
+
+/**
+ * A change forwards an old password that may be wrong, and each wrong one counts. The last attempts before the lock-out are the
+ * person's own: whoever guesses through this product cannot lock anybody out of their desk.
+ */
+export function nearLockOut({ badPwdCount, badPasswordTime, serverNow }: User, policy: Policy | undefined): boolean {
+  const { lockoutThreshold, lockoutWindowMs } = policy ?? assumed
+  if (lockoutThreshold === 0) return false
+  const counts = serverNow - fileTimeToMs(badPasswordTime) < lockoutWindowMs ? badPwdCount : 0
+  return counts + 1 >= lockoutThreshold - 1
+}
+
 const neverExpires = 2n ** 63n - 1n
 export const hasExpired = ({ accountExpires, serverNow }: User): boolean =>
   accountExpires > 0n && accountExpires < neverExpires && fileTimeToMs(accountExpires) <= serverNow
