@@ -1,6 +1,8 @@
 /** What is printed, and the exit code: for a person at a terminal, for a file, for a program. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { failed } from './doctor/checks.ts'
 import { type Patient, startPatient } from './doctor/doctor.fixture.ts'
+import { report } from './doctor/report.ts'
 import { run } from './doctor.ts'
 import { UsageError } from './program.ts'
 
@@ -51,6 +53,13 @@ test('--json: one object on one line, the last', async () => {
       todo: 'correct "baseDn" of the rule',
     },
   ])
+})
+
+test('what a terminal would obey in a name is not printed', () => {
+  const lines: string[] = []
+  const io = { print: (text: string) => void lines.push(text), complain: () => undefined, colour: false }
+  report([failed('inheritance', 'a', 'CN=\u001b[2J\n')], false, io)
+  expect(lines[0]?.split('\n')[0]).toBe('FAILED  inheritance         a: CN=?[2J?')
 })
 
 test('one person', async () => {

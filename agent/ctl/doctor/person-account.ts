@@ -17,11 +17,11 @@ export async function checkAccount(name: string, user: User, { forest, pdc }: Se
     wrong ? failed(check, name, text) : passed(check, name, otherwise)
   const policy = await keepPolicies(clock).of(pdc, user)
   return [
-    unless('person-protected', user.protected, 'a protected account: its password is never set', 'no'),
-    unless('person-disabled', isSet(accountFlags.disabled), 'the account is disabled', 'no'),
-    unless('person-expired', hasExpired(user), 'the account has expired', 'no'),
-    unless('person-smart-card', isSet(accountFlags.smartCardRequired), 'a smart card is required', 'no'),
-    user.lockedOut ? warned('person-locked', name, 'locked out') : passed('person-locked', name, 'no'),
+    unless('person-protected', user.protected, 'a protected account: its password is never set', 'an ordinary account'),
+    unless('person-disabled', isSet(accountFlags.disabled), 'the account is disabled', 'enabled'),
+    unless('person-expired', hasExpired(user), 'the account has expired', 'not expired'),
+    unless('person-smart-card', isSet(accountFlags.smartCardRequired), 'a smart card is required', 'not required'),
+    user.lockedOut ? warned('person-locked', name, 'locked out') : passed('person-locked', name, 'not locked out'),
     judgeAge(name, user, policy),
     await checkRights(name, user, forest.bindDn, pdc),
     judgePolicy(name, user, policy),

@@ -124,6 +124,16 @@ test('inheritance blocked on this very object', async () => {
   })
 })
 
+test('an account of which the service account cannot read enough', async () => {
+  const { control } = patient.directory
+  const { dn } = control.addUser({ sam: 'half.hidden', password: 'Start!Pass2026' })
+  control.setAttributes(dn, { pwdLastSet: null })
+  expect((await about('half.hidden')).map(({ check, state, text }) => [check, state, text])).toEqual([
+    ['person-read', 'failed', 'the service account cannot read pwdLastSet'],
+    ['person-rights', 'passed', 'all four'],
+  ])
+})
+
 test('which policy applies', async () => {
   const policy = (await about('alice.adams')).find(({ check }) => check === 'person-policy')
   expect(policy).toMatchObject({ state: 'passed', text: expect.stringMatching(/^the domain's: length \d+, history \d+/) })

@@ -20,9 +20,12 @@ export function report(findings: readonly Finding[], json: boolean, io: Io): voi
 function line({ check, about, state, text, todo }: Finding, colour: boolean): string {
   const word = words[state].padEnd(8)
   const shown = colour ? `\u001b[${colours[state]}m${word}\u001b[0m` : word
-  const first = `${shown}${check.padEnd(20)}${about === '' ? '' : `${about}: `}${text}`
+  const first = `${shown}${check.padEnd(20)}${printable(`${about === '' ? '' : `${about}: `}${text}`)}`
   return todo === undefined ? first : `${first}\n${' '.repeat(28)}do: ${todo}`
 }
+
+/** Names in a directory may hold what a terminal would obey. */
+const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?')
 
 function summary(findings: readonly Finding[]): string {
   const count = (state: Finding['state']) => findings.filter((finding) => finding.state === state).length

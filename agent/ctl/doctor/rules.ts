@@ -57,7 +57,8 @@ export async function checkRule(
 async function checkRights(connection: Connection, rule: Rule, sids: readonly Buffer[], count: number): Promise<Finding[]> {
   const atBase = missingIn(rightsBelow(await readDescriptor(connection, rule.baseDn), { sids }))
   const guids = await samplePeople(connection, rule.baseDn, rule, count)
-  const people = await Promise.all(guids.map((guid) => readGuarded(connection, guid, sids)))
+  const found = await Promise.all(guids.map((guid) => readGuarded(connection, guid, sids)))
+  const people = found.filter(({ objectSid }) => !sids[0]?.equals(objectSid)) // the service account is nobody's account
   const ordinary = people.filter(({ inProtectedGroup, marked }) => !inProtectedGroup && !marked)
   return [judgeBase(rule, atBase, ordinary), ...judgePeople(rule, atBase, ordinary), judgeMarks(rule, people)]
 }

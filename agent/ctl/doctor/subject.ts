@@ -25,6 +25,7 @@ export async function readDescriptor(connection: Connection, dn: string): Promis
 
 export interface Guarded {
   dn: string
+  objectSid: Buffer
   missing: FourRight[]
   blocksInheritance: boolean
   /** By its groups, whatever it is marked as. */
@@ -39,6 +40,7 @@ export async function readGuarded(connection: Connection, guid: Buffer, sids: re
   const objectSid = required(bytesOf(row, 'objectSid'), 'objectSid')
   return {
     dn: required(textOf(row, 'distinguishedName'), 'distinguishedName'),
+    objectSid,
     missing: missingIn(rightsOf(descriptor, { sids, objectSid })),
     blocksInheritance: blocksInheritance(descriptor),
     inProtectedGroup: [objectSid, ...allOf(row, 'tokenGroups')].some(isProtectedSid),
