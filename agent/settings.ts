@@ -153,6 +153,9 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   setAt(next, rest, value)
 }
 
+/** On Windows modes mean nothing. Throws when the file cannot be read. */
+export const isOpenToOthers = (path: string): boolean => (statSync(path).mode & 0o077) !== 0 && process.platform !== 'win32'
+
 type Named = readonly [setting: string, path: string | undefined]
 
 const secretFiles = ({ relay, identity, forests }: AgentSettings): Named[] => [
@@ -175,8 +178,7 @@ function readableProblem([setting, path]: Named): string[] {
 function privateFileProblem([setting, path]: Named): string[] {
   if (path === undefined) return []
   try {
-    const openToOthers = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0
-    return openToOthers ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
+    return isOpenToOthers(path) ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
   } catch {
     return [`${setting}: the file cannot be read`]
   }

@@ -15,6 +15,7 @@ const usage = `npm run build -- [options]
 
   functions-package/   the function app: deploy this folder (no node_modules, nothing to install)
   agent.cjs            the agent: node agent.cjs --settings FILE
+  agentctl.cjs         what an administrator runs by hand: node agentctl.cjs --help
 
 The *.LEGAL.txt files hold the licence comments of what is bundled and belong with it.
 `
@@ -31,8 +32,8 @@ async function main(): Promise<number> {
     return choice === undefined ? 64 : 0
   }
   try {
-    const { functionsPackage, agent, bundles } = await bundle(choice.out)
-    for (const path of [functionsPackage, agent]) print(relative(process.cwd(), path))
+    const { functionsPackage, agent, agentctl, bundles } = await bundle(choice.out)
+    for (const path of [functionsPackage, agent, agentctl]) print(relative(process.cwd(), path))
     print(`\n${table(bundles)}`)
     return 0
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * What ships: the function app as a folder to be zipped, and the agent as one file. Neither needs node_modules beside it.
+ * What ships: the function app as a folder to be zipped, the agent and agentctl as one file each. None needs node_modules.
  *
  * CommonJS, because the language worker registers no function from an ESM bundle (its dependencies `require` by themselves);
  * `@azure/functions-core` is the worker's own and exists nowhere else. Not minified: a stack trace must be readable.
@@ -15,6 +15,8 @@ export interface Shipped {
   functionsPackage: string
   /** One file, for `node agent.cjs`. */
   agent: string
+  /** One file, for `node agentctl.cjs`; the agent never loads it. */
+  agentctl: string
   bundles: Bundle[]
 }
 
@@ -29,7 +31,7 @@ export interface Bundle {
 export const ownCode = 'own code'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = { functions: 'functions/main.ts', agent: 'agent/main.ts' } as const
+const entries = { functions: 'functions/main.ts', agent: 'agent/main.ts', agentctl: 'agent/ctl/main.ts' } as const
 
 /** Of package.json only the version is anybody's business: the rest names what tests and builds it. */
 const versionAlone: Plugin = {
@@ -57,7 +59,7 @@ const options = {
   plugins: [versionAlone],
 } as const satisfies BuildOptions
 
-/** Writes both into `folder` (made if missing). */
+/** Writes all into `folder` (made if missing). */
 export async function bundle(folder: string): Promise<Shipped> {
   const functionsPackage = join(folder, 'functions-package')
   // Everything that lies in this folder is deployed, so nothing of an earlier build may.
@@ -65,10 +67,11 @@ export async function bundle(folder: string): Promise<Shipped> {
   const bundles = await Promise.all([
     bundleOne(entries.functions, folder, 'functions-package/main.cjs'),
     bundleOne(entries.agent, folder, 'agent.cjs'),
+    bundleOne(entries.agentctl, folder, 'agentctl.cjs'),
   ])
   await copyFile(join(root, 'host.json'), join(functionsPackage, 'host.json'))
   await writeFile(join(functionsPackage, 'package.json'), await manifest())
-  return { functionsPackage, agent: join(folder, 'agent.cjs'), bundles }
+  return { functionsPackage, agent: join(folder, 'agent.cjs'), agentctl: join(folder, 'agentctl.cjs'), bundles }
 }
 
 async function bundleOne(entry: string, folder: string, file: string): Promise<Bundle> {

@@ -15,7 +15,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Loaded } from './bundle.fixture.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const shipped = ['agent.cjs', 'functions-package/main.cjs'] as const
+const shipped = ['agent.cjs', 'agentctl.cjs', 'functions-package/main.cjs'] as const
 
 let built: string
 /** Where what was built is taken to: outside the repository, nothing of it above. */
@@ -72,6 +72,48 @@ describe('with no node_modules beside it', () => {
     await writeFile(join(elsewhere, 'broken.json'), JSON.stringify(brokenSettings))
     const ended = await endOf(fork(join(elsewhere, 'agent.cjs'), args, alone(elsewhere)))
     expect(ended).toEqual({ code, out: expect.stringMatching(out), error: expect.stringMatching(error) })
+  })
+})
+
+describe('agentctl, with no node_modules beside it', () => {
+  test.each([
+    ['asked for help', ['--help'], 0, /^password-writeback agentctl \d+\.\d+\.\d+\n/, /^$/],
+    ['told nothing', [], 64, /agentctl <subcommand>/, /^$/],
+    [
+      'asked to show a grant',
+      ['grant', '--account', 'S-1-5-21-1-2-3-1104', '--on', 'OU=People,DC=corp,DC=test'],
+      0,
+      /\(OA;CIIO;CR;00299570-.*;S-1-5-21-1-2-3-1104\)/,
+      /^$/,
+    ],
+    [
+      'asked to reach nobody',
+      [
+        'grant',
+        '--account',
+        'a',
+        '--on',
+        'DC=test',
+        '--apply',
+        '--server',
+        'ldaps://127.0.0.1:1',
+        '--bind-dn',
+        'a',
+        '--password-file',
+        'pw',
+      ],
+      1,
+      /^$/,
+      /^Failed: nobody listens there/,
+    ],
+  ])('%s', async (_why, args, code, out, error) => {
+    await writeFile(join(elsewhere, 'pw'), 'x', { mode: 0o600 })
+    const ended = await endOf(fork(join(elsewhere, 'agentctl.cjs'), args, alone(elsewhere)))
+    expect(ended).toEqual({ code, out: expect.stringMatching(out), error: expect.stringMatching(error) })
+  })
+
+  test('is not in the agent', async () => {
+    expect(await readFile(join(elsewhere, 'agent.cjs'), 'utf8')).not.toMatch(/^\/\/ agent\/(ctl\/|directory\/security\.ts)/m)
   })
 })
 
@@ -135,6 +177,12 @@ describe('what is inside', () => {
       ['ldapts'],
       ['@azure/functions', '@azure/data-tables', '@azure/storage-queue', 'nodemailer'],
     ],
+    [
+      'agentctl.cjs',
+      ['agent', 'node_modules', 'package.json', 'shared'],
+      ['ldapts'],
+      ['@azure/functions', '@azure/data-tables', '@azure/storage-queue', 'nodemailer'],
+    ],
   ])('%s', async (file, tops, needed, foreign) => {
     const modules = modulesIn(await codeOf(file))
     expect(topsOf(modules)).toEqual(tops)
@@ -154,7 +202,8 @@ describe('what is inside', () => {
     const required = [...(await codeOf(file)).matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name = '']) => name)
     const beyond = [...new Set(required)].filter((name) => !isBuiltin(name)).sort()
     // ws tries two native add-ons and does without them.
-    expect(beyond).toEqual([...(file === 'agent.cjs' ? [] : ['@azure/functions-core']), 'bufferutil', 'utf-8-validate'])
+    const withoutThem = file === 'agentctl.cjs' ? [] : ['bufferutil', 'utf-8-validate']
+    expect(beyond).toEqual([...(file === 'functions-package/main.cjs' ? ['@azure/functions-core'] : []), ...withoutThem])
   })
 
   test('the package holds four files and asks for nothing to be installed', async () => {
@@ -180,7 +229,7 @@ test('the same sources give the same bytes, and nothing of an earlier build is l
     return Object.fromEntries(await Promise.all(entries))
   }
   const before = await digests()
-  expect(Object.keys(before)).toHaveLength(6)
+  expect(Object.keys(before)).toHaveLength(7)
   await writeFile(join(built, 'functions-package', 'left-over.cjs'), '')
   await bundle(built)
   expect(await digests()).toEqual(before)

@@ -42,7 +42,7 @@ export type WriteResult = { kind: 'done' } | ({ kind: 'refused' } & Refusal) | {
 
 export interface Connection {
   isOpen(): boolean
-  /** Throws DIRECTORY_UNAVAILABLE (lost, timed out, server busy) or DIRECTORY_REFUSED. */
+  /** Throws DIRECTORY_UNAVAILABLE (lost, timed out, server busy) or DIRECTORY_REFUSED; `cause` is the Refusal, if there was one. */
   read<T>(work: (client: Client) => Promise<T>): Promise<T>
   /** `work` starts synchronously. Throws DIRECTORY_UNAVAILABLE before anything is handed over, DIRECTORY_WRITE_IN_DOUBT after. */
   write(work: (client: Client) => Promise<WriteResult>): Promise<WriteResult>
@@ -69,7 +69,7 @@ function parseServer(server: string): { host: string; port: string } {
   return { host: url.hostname.replace(/^\[|\]$/g, '').toLowerCase(), port: url.port }
 }
 
-/** Connects and binds. Throws DIRECTORY_UNAVAILABLE, or DIRECTORY_CONFIGURATION when the credentials are refused. */
+/** Connects and binds. Throws DIRECTORY_UNAVAILABLE, or DIRECTORY_CONFIGURATION when the credentials are refused (`cause`: the Refusal). */
 export async function openConnection(endpoint: Endpoint, credentials: Credentials, options: ConnectionOptions): Promise<Connection> {
   const socket = openSocket(endpoint, options.ca)
   const refusal = await bind(socket, credentials, options)
@@ -77,7 +77,7 @@ export async function openConnection(endpoint: Endpoint, credentials: Credential
   socket.reset()
   const permanent = refusal.ldapCode === 49
   const message = `the bind of the service account was refused (${refusal.ldapCode} ${refusal.bindData ?? refusal.hex ?? ''})`
-  throw new Fault(permanent ? 'DIRECTORY_CONFIGURATION' : 'DIRECTORY_UNAVAILABLE', message, { permanent })
+  throw new Fault(permanent ? 'DIRECTORY_CONFIGURATION' : 'DIRECTORY_UNAVAILABLE', message, { permanent, cause: refusal })
 }
 
 /** One bind on a connection of its own. undefined: accepted. Throws DIRECTORY_UNAVAILABLE. */
@@ -150,7 +150,7 @@ function overSocket({ secure, client, reset }: Socket, { clock, ldapMs }: Connec
         const refusal = refusalOf(error)
         if (!refusal) throw unavailable(error)
         const code = passing.includes(refusal.ldapCode) ? 'DIRECTORY_UNAVAILABLE' : 'DIRECTORY_REFUSED'
-        throw new Fault(code, `a read was refused (${refusal.ldapCode} ${refusal.hex ?? ''})`)
+        throw new Fault(code, `a read was refused (${refusal.ldapCode} ${refusal.hex ?? ''})`, { cause: refusal })
       }
     },
     async write(work) {
@@ -186,4 +186,4 @@ async function within<T>(clock: Clock, ms: number, reset: () => void, work: () =
 }
 
 const unavailable = (cause: unknown) =>
-  isFault(cause) ? cause : new Fault('DIRECTORY_UNAVAILABLE', `the directory could not be reached (${faultWord(cause)})`)
+  isFault(cause) ? cause : new Fault('DIRECTORY_UNAVAILABLE', `the directory could not be reached (${faultWord(cause)})`, { cause })

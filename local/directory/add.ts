@@ -5,6 +5,7 @@
  * groups a SID and a sAMAccountName. A first password obeys the policy's length and complexity.
  */
 import { randomBytes } from 'node:crypto'
+import { defaultDescriptor, ownDescriptor } from './access.ts'
 import { Attributes } from './attributes.ts'
 import { fits } from './change-attribute.ts'
 import type { RequestOf } from './codec.ts'
@@ -33,7 +34,11 @@ export function add(domain: Domain, actor: Entry, request: RequestOf<'add'>, enc
     if (kind === undefined) return refusals.unknownAttribute
     if (kind.owner !== 'people') return refusals.systemOnly
     if (values.length === 0 || !values.every((value) => fits(kind, value))) return refusals.emptyValue
-    if (kind.name !== 'unicodePwd') given.set(kind.name, ...values)
+    if (kind.name === 'nTSecurityDescriptor') {
+      const own = ownDescriptor(values)
+      if (own === undefined) return refusals.badDescriptor
+      given.set(kind.name, own)
+    } else if (kind.name !== 'unicodePwd') given.set(kind.name, ...values)
     else {
       password = values[0] && parseQuoted(values[0])
       if (!encrypted) return refusals.clearPort
@@ -54,7 +59,6 @@ export function create(domain: Domain, dn: Dn, given: Attributes, password: stri
     dn,
     attributes: completed(domain, dn, given, objectClass),
     credential: isUser ? newCredential() : undefined,
-    cannotChangePassword: false,
   }
   const refusal = password === undefined ? undefined : judgeFirstPassword(domain, entry, entry.attributes, password)
   if (refusal !== undefined) return refusal
@@ -92,6 +96,7 @@ export function completed(domain: Domain, dn: Dn, given: Attributes, objectClass
     uSNCreated: domain.usn + 1,
     objectGUID: randomBytes(16),
     objectCategory: `CN=${objectClass.category},${places(domain).schema}`,
+    nTSecurityDescriptor: defaultDescriptor(domain.domainSid, objectClass),
     ...(principal ? { sAMAccountName: naming.value, objectSid: sidOctets(`${domain.domainSid}-${nextRid(domain)}`) } : {}),
     ...(isUser ? userDefaults : {}),
     ...(objectClass.chain.includes('group') ? { groupType: -2147483646, sAMAccountType: 268435456 } : {}),

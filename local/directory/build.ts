@@ -5,9 +5,10 @@
  * sample: 10 characters, complexity, history 5, no minimum age, 42 days, locked after 10 for 30 minutes (Windows' defaults otherwise).
  */
 import type { Clock } from '../../shared/clock.ts'
+import { denyChange } from './access.ts'
 import { completed, create } from './add.ts'
 import { Attributes, type Value } from './attributes.ts'
-import { delegableRights } from './delegation.ts'
+import { delegableRights, delegate } from './delegation.ts'
 import { dnKey, parseDn } from './dn.ts'
 import { type Domain, dnsDomain, emptyDomain, places } from './domain.ts'
 import type { Entry } from './entries.ts'
@@ -33,7 +34,7 @@ export const samplePolicy = {
 
 export function buildDomain(forest: SampleForest, clock: Clock): Domain {
   const names = { baseDn: parseBase(forest.baseDn), netbiosName: forest.netbiosName, hostName: forest.hostName }
-  const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined, cannotChangePassword: false }
+  const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined }
   const domain = emptyDomain(names, head, forest.domainSid, clock)
   // instanceType 5: head of a writable naming context ([MS-ADTS], instanceType).
   const own = {
@@ -127,7 +128,9 @@ function placeServiceAccount(domain: Domain, { administrator, serviceAccount }: 
   place(domain, administrator.dn, { ...enabled, ...rid }, administrator.password)
   join(domain, `CN=Domain Admins,${places(domain).users}`, administrator.dn)
   const trustee = place(domain, serviceAccount.dn, { ...enabled, userPrincipalName: serviceAccount.upn }, serviceAccount.password)
-  domain.delegations = [{ trustee, container: parseDn(serviceAccount.scope) ?? [], rights: delegableRights }]
+  const scope = domain.tree.get(parseDn(serviceAccount.scope) ?? [])
+  if (scope === undefined) throw new Error('the sample has no such unit')
+  delegate(domain, trustee, scope, delegableRights)
 }
 
 function join(domain: Domain, groupDn: string, memberDn: string): void {
@@ -159,7 +162,7 @@ export function placeUser(domain: Domain, user: SampleUser): Entry {
   }
   const entry = place(domain, user.dn, values, user.password)
   if (is('mustChange')) entry.attributes.set('pwdLastSet', 0)
-  entry.cannotChangePassword = is('cannotChange')
+  if (is('cannotChange')) denyChange(entry)
   if (is('protected')) join(domain, `CN=Domain Admins,${places(domain).users}`, user.dn)
   if (is('nestedProtected')) join(domain, `CN=Server Team,OU=Groups,${places(domain).base}`, user.dn)
   return entry

@@ -5,6 +5,7 @@
  * Three attributes do more than hold a value: `pwdLastSet` takes 0 and -1 only, `lockoutTime` 0 unlocks, `member` takes
  * names of entries that exist.
  */
+import { ownDescriptor, part } from './access.ts'
 import type { Attributes } from './attributes.ts'
 import type { Change } from './codec.ts'
 import type { Domain } from './domain.ts'
@@ -14,12 +15,19 @@ import { type Result, refusals } from './result.ts'
 import { type AttributeKind, attributeKind } from './schema.ts'
 
 /** Undefined when the draft was changed. */
-export function changeAttribute(domain: Domain, entry: Entry, draft: Attributes, change: Change): Result | undefined {
+export function changeAttribute(
+  domain: Domain,
+  entry: Entry,
+  draft: Attributes,
+  change: Change,
+  descriptorParts?: number,
+): Result | undefined {
   const kind = attributeKind(change.name)
   if (kind === undefined) return refusals.unknownAttribute
   if (kind.owner !== 'people') return refusals.systemOnly
   if (kind.name.toUpperCase() === entry.dn[0]?.type) return refusals.rdnAttribute
   if (change.values.some((value) => !fits(kind, value))) return kind.name === 'pwdLastSet' ? refusals.pwdLastSet : refusals.emptyValue
+  if (kind.name === 'nTSecurityDescriptor') return setDescriptor(draft, change, descriptorParts)
   if (kind.name === 'pwdLastSet') return setPwdLastSet(domain, draft, change)
   if (kind.name === 'lockoutTime' && change.values[0]?.toString() === '0') draft.set('badPwdCount', 0)
   if (kind.name === 'member' && change.operation !== 'delete') {
@@ -32,6 +40,16 @@ export function changeAttribute(domain: Domain, entry: Entry, draft: Attributes,
 export function fits(kind: AttributeKind, value: Buffer): boolean {
   if (value.length === 0) return false
   return kind.syntax !== 'integer' || /^-?\d{1,19}$/.test(value.toString('utf8'))
+}
+
+/** It is replaced and never taken away; without the list among the parts written, the list stays ([MS-ADTS] 3.1.1.3.4.1.11). */
+function setDescriptor(draft: Attributes, { operation, values }: Change, parts: number = part.all): Result | undefined {
+  if (operation === 'delete' || values.length === 0) return refusals.descriptorDelete
+  if (operation === 'add' || values.length > 1) return refusals.valueExists
+  const own = ownDescriptor(values)
+  if (own === undefined) return refusals.badDescriptor
+  if ((parts & part.all) === 0 || (parts & part.dacl) !== 0) draft.set('nTSecurityDescriptor', own)
+  return undefined
 }
 
 /** -1 means "as if set now", and only takes back a 0: a password keeps its real age ([MS-SAMR] 3.1.1.8.8). */

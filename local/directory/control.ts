@@ -8,7 +8,7 @@ import { isLocked, mustChangePassword } from './account.ts'
 import type { Attributes } from './attributes.ts'
 import { placeUser } from './build.ts'
 import { isPassword } from './credential.ts'
-import { type DelegableRight, delegableRights } from './delegation.ts'
+import { type DelegableRight, delegableRights, delegate, takeAway } from './delegation.ts'
 import { parseDn } from './dn.ts'
 import { type Domain, dnsDomain, places, touch } from './domain.ts'
 import { type Entry, nameOf } from './entries.ts'
@@ -100,9 +100,9 @@ function setAttributes(domain: Domain, name: string, values: AttributeTexts): un
 }
 
 function grant(domain: Domain, trustee: string, container: string, rights: readonly DelegableRight[]): undefined {
-  const dn = parseDn(container)
-  if (dn === undefined || rights.some((right) => !delegableRights.includes(right))) throw new Error('no such container or right')
-  domain.delegations = [...domain.delegations, { trustee: entryOf(domain, trustee), container: dn, rights }]
+  if (parseDn(container) === undefined || rights.some((right) => !delegableRights.includes(right)))
+    throw new Error('no such container or right')
+  delegate(domain, entryOf(domain, trustee), entryOf(domain, container), rights)
 }
 
 function addUser(domain: Domain, spec: UserSpec): ReturnType<typeof userFacts> {
@@ -123,8 +123,7 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
     grant: (trustee: string, container: string, rights: readonly DelegableRight[]) => grant(domain, trustee, container, rights),
     /** Takes every delegated right away from one account. */
     revoke(trustee: string): undefined {
-      const entry = entryOf(domain, trustee)
-      domain.delegations = domain.delegations.filter((delegation) => delegation.trustee !== entry)
+      takeAway(domain, entryOf(domain, trustee))
     },
     setSupportedControls(oids: string[]): undefined {
       domain.supportedControls = oids

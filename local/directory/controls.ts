@@ -19,11 +19,13 @@ export interface Wishes {
   /** LDAP_SERVER_POLICY_HINTS with flag 1: a reset obeys history and minimum age as a change does. */
   policyHints: boolean
   page: { size: number; cookie: Buffer } | undefined
+  /** LDAP_SERVER_SD_FLAGS: which parts of a security descriptor are meant; undefined without the control. */
+  descriptorParts: number | undefined
 }
 
 /** Undefined when a critical control cannot be obeyed. Permissive modify and the like are taken and have no effect here. */
 export function readControls(controls: readonly Control[], request: Request['kind'], supported: readonly string[]): Wishes | undefined {
-  const wishes: Wishes = { policyHints: false, page: undefined }
+  const wishes: Wishes = { policyHints: false, page: undefined, descriptorParts: undefined }
   for (const control of controls) {
     const known = supported.includes(control.oid)
     if (!(known && obey(control, request, wishes)) && control.critical) return undefined
@@ -36,6 +38,10 @@ function obey(control: Control, request: Request['kind'], wishes: Wishes): boole
   if (control.oid === oid.policyHints || control.oid === oid.policyHintsOld) {
     if (fields === undefined) return false
     wishes.policyHints = (readInteger(contentAt(fields, 0, universal.integer)) & 1) === 1
+  }
+  if (control.oid === oid.securityDescriptorFlags) {
+    if (fields === undefined) return false
+    wishes.descriptorParts = readInteger(contentAt(fields, 0, universal.integer))
   }
   if (control.oid === oid.paged && request === 'search') {
     if (fields === undefined) return false

@@ -6,7 +6,6 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import { oid } from './controls.ts'
-import type { Delegation } from './delegation.ts'
 import { type Dn, formatDn } from './dn.ts'
 import { type Entry, Tree } from './entries.ts'
 import { generalizedTime } from './identifiers.ts'
@@ -21,7 +20,6 @@ export interface Domain {
   readonly domainSid: string
   readonly head: Entry
   readonly passwordWrites: Map<string, number>
-  delegations: readonly Delegation[]
   /** The password filter of this domain ([MS-SAMR] 3.1.1.7.2): passwords with one of these inside are refused. */
   bannedSubstrings: readonly string[]
   /** Windows does not count a bind with one of the two passwords before ("N-2"); Samba's LDAP server does the same only for NTLM. */
@@ -69,7 +67,6 @@ export const emptyDomain = (names: Names, head: Entry, domainSid: string, clock:
   domainSid,
   head,
   passwordWrites: new Map(),
-  delegations: [],
   bannedSubstrings: [],
   forgivesRecentPasswords: false,
   supportedControls: Object.values(oid),

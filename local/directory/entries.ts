@@ -16,8 +16,6 @@ export interface Entry {
   attributes: Attributes
   /** What a password is checked against; users only. */
   credential: Credential | undefined
-  /** Deny ACE on Change Password for Everyone and Self: "user cannot change password". */
-  cannotChangePassword: boolean
 }
 
 export type Base = { kind: 'entry'; entry: Entry } | { kind: 'missing' } | { kind: 'malformed' }

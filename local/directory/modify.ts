@@ -18,6 +18,8 @@ import { isPasswordChange, judgePasswordWrite, type PasswordWrite, parsePassword
 export interface ModifyConditions {
   encrypted: boolean
   policyHints: boolean
+  /** Which parts of a security descriptor are written; undefined: all. */
+  descriptorParts?: number | undefined
 }
 
 export const missing = (base: Exclude<Base, { kind: 'entry' }>): Result =>
@@ -41,7 +43,7 @@ export function modify(domain: Domain, actor: Entry, request: RequestOf<'modify'
   const draft = entry.attributes.copy()
   if (write !== undefined) draft.set('pwdLastSet', filetime(domain.clock.now()))
   for (const change of others) {
-    const problem = changeAttribute(domain, entry, draft, change)
+    const problem = changeAttribute(domain, entry, draft, change, conditions.descriptorParts)
     if (problem !== undefined) return problem
   }
   commit(domain, entry, draft, write)

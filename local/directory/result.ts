@@ -96,6 +96,8 @@ export const refusals = {
   rdnAttribute: refusal(code.notAllowedOnRdn, '00002016', 'the naming attribute is changed by a rename only'),
   pwdLastSet: refusal(code.other, '00000057', 'pwdLastSet must be 0 or -1 only'),
   pwdLastSetDelete: refusal(code.unwillingToPerform, '00002077', 'pwdLastSet cannot be deleted'),
+  badDescriptor: refusal(code.operationsError, '00002020', 'the value is no security descriptor'),
+  descriptorDelete: refusal(code.unwillingToPerform, '00002035', 'a security descriptor cannot be deleted'),
   nameTaken: refusal(code.entryAlreadyExists, '00002071', 'an object with this name exists already'),
   noClass: refusal(code.objectClassViolation, '00002014', 'no known object class specified'),
   notLeaf: refusal(code.notAllowedOnNonLeaf, '00002015', 'the object has children'),

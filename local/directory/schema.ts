@@ -23,7 +23,7 @@ const peopleOne: Record<Syntax, string> = {
     msDS-PasswordSettingsPrecedence msDS-PasswordHistoryLength msDS-MinimumPasswordLength msDS-MinimumPasswordAge
     msDS-MaximumPasswordAge msDS-LockoutThreshold msDS-LockoutObservationWindow msDS-LockoutDuration systemFlags`,
   dn: 'manager fSMORoleOwner nCName serverReference',
-  binary: 'mS-DS-ConsistencyGuid unicodePwd logonHours thumbnailPhoto',
+  binary: 'mS-DS-ConsistencyGuid unicodePwd logonHours thumbnailPhoto nTSecurityDescriptor',
   time: '',
 }
 const peopleMany: Partial<Record<Syntax, string>> = {

@@ -13,7 +13,7 @@ import { type Entry, nameOf } from './entries.ts'
 import { equals, type Lookup, matches } from './filter.ts'
 import { missing } from './modify.ts'
 import { code, type Result, refusals, success } from './result.ts'
-import { mayRead } from './rights.ts'
+import { mayRead, readableDescriptor } from './rights.ts'
 import { rootDse } from './root-dse.ts'
 import { attributeKind } from './schema.ts'
 
@@ -40,7 +40,7 @@ export function search(
   domain: Domain,
   reader: Entry | undefined,
   request: RequestOf<'search'>,
-  page: Wishes['page'],
+  { page, descriptorParts }: Wishes,
   open: OpenPages,
 ): SearchAnswer {
   if (request.base === '' && request.scope === 'base') {
@@ -58,7 +58,7 @@ export function search(
   if (page) open.delete(page.cookie.toString('hex'))
   const candidates = resumed ?? [...matching(domain, reader, base.entry, request)]
   const { entries, result, controls } = cut(candidates, request.sizeLimit, page, open)
-  return { entries: entries.map((entry) => present(domain, reader, request, entry)), result, controls }
+  return { entries: entries.map((entry) => present(domain, reader, request, entry, descriptorParts)), result, controls }
 }
 
 function* matching(domain: Domain, reader: Entry, base: Entry, request: RequestOf<'search'>): Iterable<Entry> {
@@ -87,8 +87,8 @@ function cut(candidates: Entry[], sizeLimit: number, page: Wishes['page'], open:
   return { entries, result: success, controls: [pageReply(cookie)] }
 }
 
-function present(domain: Domain, reader: Entry, request: RequestOf<'search'>, entry: Entry): FoundEntry {
-  const stored = entry.attributes.all().filter(({ name }) => !returnedByDefault.includes(name))
+function present(domain: Domain, reader: Entry, request: RequestOf<'search'>, entry: Entry, parts: number | undefined): FoundEntry {
+  const stored = entry.attributes.all().filter(({ name }) => !returnedByDefault.includes(name) && name !== 'nTSecurityDescriptor')
   const named = [...request.attributes, ...(wantsAll(request) ? returnedByDefault : [])]
   const extra = named.flatMap((name): AttributeValues[] => {
     const values = compute(domain, entry, reader, name) ?? []
@@ -97,7 +97,16 @@ function present(domain: Domain, reader: Entry, request: RequestOf<'search'>, en
       ? []
       : [{ name: kind.name, values: values.map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(String(value)))) }]
   })
-  return { dn: nameOf(entry), attributes: chosen(request, stored, extra) }
+  return { dn: nameOf(entry), attributes: chosen(request, stored, [...extra, ...presentDescriptor(domain, reader, request, entry, parts)]) }
+}
+
+/** Only for who asks for it, by its name or by the control. */
+function presentDescriptor(domain: Domain, reader: Entry, request: RequestOf<'search'>, entry: Entry, parts: number | undefined) {
+  const name = 'nTSecurityDescriptor'
+  const named = request.attributes.some((each) => each.toLowerCase() === name.toLowerCase())
+  if (!named && !(wantsAll(request) && parts !== undefined)) return []
+  const value = readableDescriptor(domain, reader, entry, parts ?? 0)
+  return value === undefined ? [] : [{ name, values: [value] }]
 }
 
 const wantsAll = (request: RequestOf<'search'>): boolean => request.attributes.length === 0 || request.attributes.includes('*')

@@ -81,7 +81,7 @@ const abort = (socket: Socket): void => {
 function handle(session: Session, id: number, request: Request, wishes: Wishes): Buffer[] {
   if (request.kind === 'unbind' || request.kind === 'abandon') return []
   if (request.kind !== 'search') return [encodeResult(id, request.kind, resultOf(session, request, wishes))]
-  const { entries, result, controls } = search(session.domain, session.user, request, wishes.page, session.pages)
+  const { entries, result, controls } = search(session.domain, session.user, request, wishes, session.pages)
   return [...entries.map(({ dn, attributes }) => encodeEntry(id, dn, attributes)), encodeResult(id, 'search', result, controls)]
 }
 
@@ -98,7 +98,7 @@ function resultOf(session: Session, request: Exclude<Request, { kind: 'search' |
   if (user === undefined) return refusals.notAuthenticated
   switch (request.kind) {
     case 'modify':
-      return modify(domain, user, request, { encrypted, policyHints: wishes.policyHints })
+      return modify(domain, user, request, { encrypted, ...wishes })
     case 'add':
       return add(domain, user, request, encrypted)
     case 'delete':

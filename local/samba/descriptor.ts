@@ -1,72 +1,38 @@
 /**
  * Access rights as Active Directory keeps them: entries put in front of the list (DACL) of one object's security descriptor.
  *
- * Bytes: [MS-DTYP] 2.4.6 SECURITY_DESCRIPTOR (self-relative), 2.4.5 ACL, 2.4.4.3 and 2.4.4.4 object ACEs. Only the list is
- * read and written (SD_FLAGS = 4), so owner and group stay as they are.
+ * The bytes are those of the product (agent/ctl): what it writes wrongly, Samba refuses here. Only the list is read and written
+ * (SD_FLAGS = 4), so owner and group stay as they are.
  */
 import { BerWriter, Control } from 'ldapts'
+import { accessMask, encodeAce } from '../../agent/ctl/ace.ts'
+import { decodeDescriptor, encodeDescriptor, withAces } from '../../agent/ctl/descriptor.ts'
+import { rightEntry, rights } from '../../agent/ctl/four-rights.ts'
 import type { DelegableRight } from '../directory/delegation.ts'
-import { guidOctets } from '../directory/identifiers.ts'
-
-const guids = {
-  resetPassword: '00299570-246d-11d0-a768-00aa006e0529',
-  changePassword: 'ab721a53-1e2f-11d0-9819-00aa0040529b',
-  lockoutTime: '28630ebf-41d5-11d1-a9c1-0000f80367c1',
-  pwdLastSet: 'bf967a0a-0de6-11d0-a285-00aa003049e2',
-  user: 'bf967aba-0de6-11d0-a285-00aa003049e2',
-} as const
-
-const aceType = { allowObject: 5, denyObject: 6 } as const
-const mask = { writeProperty: 0x20, controlAccess: 0x100 } as const
-/** For objects below (container inherit), and not for this one (inherit only). */
-const forDescendants = 0x02 | 0x08
 
 export const everyone = Buffer.from('010100000000000100000000', 'hex')
 export const principalSelf = Buffer.from('01010000000000050a000000', 'hex')
 
-const maskOf = (right: DelegableRight): number =>
-  right === 'lockoutTime' || right === 'pwdLastSet' ? mask.writeProperty : mask.controlAccess
-
 /** Lets `sid` use one right on all users below the object that gets it. */
-export const allowOnUsersBelow = (right: DelegableRight, sid: Buffer): Buffer =>
-  objectAce(aceType.allowObject, forDescendants, maskOf(right), [guids[right], guids.user], sid)
+export const allowOnUsersBelow = (right: DelegableRight, sid: Buffer): Buffer => rightEntry(right, sid).ace
 
 /** "User cannot change password", as the administrative tools write it: for Everyone and for Self. */
 export const cannotChangePassword = (): Buffer[] =>
-  [everyone, principalSelf].map((sid) => objectAce(aceType.denyObject, 0, mask.controlAccess, [guids.changePassword], sid))
-
-/** One identifier: what the right is about; two: also which class inherits it. */
-function objectAce(type: number, flags: number, rights: number, identifiers: readonly string[], sid: Buffer): Buffer {
-  const ace = Buffer.concat([Buffer.alloc(12), ...identifiers.map((guid) => guidOctets(guid) ?? Buffer.alloc(16)), sid])
-  ace.writeUInt8(type, 0)
-  ace.writeUInt8(flags, 1)
-  ace.writeUInt16LE(ace.length, 2)
-  ace.writeUInt32LE(rights, 4)
-  ace.writeUInt32LE(2 ** identifiers.length - 1, 8)
-  return ace
-}
-
-const headerLength = 20
-const daclOffsetAt = 16
+  [everyone, principalSelf].map((sid) =>
+    encodeAce({
+      kind: 'deny',
+      flags: 0,
+      mask: accessMask.controlAccess,
+      objectType: rights.changePassword.identifier,
+      inheritedObjectType: undefined,
+      sid,
+    }),
+  )
 
 /** A descriptor whose list holds what `edit` makes of the entries of this one. */
 export function editAces(descriptor: Buffer, edit: (aces: readonly Buffer[]) => readonly Buffer[]): Buffer {
-  const acl = descriptor.subarray(descriptor.readUInt32LE(daclOffsetAt))
-  const aces: Buffer[] = []
-  for (let at = 8; aces.length < acl.readUInt16LE(4); ) {
-    const ace = acl.subarray(at, at + acl.readUInt16LE(at + 2))
-    aces.push(ace)
-    at += ace.length
-  }
-  const edited = edit(aces)
-  const body = Buffer.concat([acl.subarray(0, 8), ...edited])
-  body.writeUInt8(4, 0) // ACL_REVISION_DS: object entries are inside
-  body.writeUInt16LE(body.length, 2)
-  body.writeUInt16LE(edited.length, 4)
-  const header = Buffer.from(descriptor.subarray(0, headerLength))
-  for (const offsetAt of [4, 8, 12]) header.writeUInt32LE(0, offsetAt) // owner, group and SACL are not sent
-  header.writeUInt32LE(headerLength, daclOffsetAt)
-  return Buffer.concat([header, body])
+  const decoded = decodeDescriptor(descriptor)
+  return encodeDescriptor(withAces(decoded, edit(decoded.dacl?.aces ?? [])))
 }
 
 /** The SID is the last thing in an entry. */

@@ -7,6 +7,8 @@ import { agentContract } from './agent.ts'
 import { type Bench, makeBench, type Subject } from './bench.ts'
 import { bindContract } from './binds.ts'
 import { changeContract } from './changes.ts'
+import { descriptorContract } from './descriptors.ts'
+import { grantContract } from './grants.ts'
 import { outcomeContract } from './outcomes.ts'
 import { readingContract } from './reading.ts'
 import { resetContract } from './resets.ts'
@@ -21,8 +23,10 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   change: changeContract,
   rights: rightsContract,
   reading: readingContract,
+  descriptors: descriptorContract,
   'agent/directory': agentContract,
   'agent/directory, refused': outcomeContract,
+  'agentctl grant': grantContract,
 }
 
 export function directoryContract(name: string, start: () => Promise<Subject>): void {
