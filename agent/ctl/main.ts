@@ -10,6 +10,11 @@ import { exitCodes, type Io, type Subcommand, UsageError } from './program.ts'
 
 const subcommands: readonly Subcommand[] = [
   { name: 'grant', summary: 'give the service account its permissions in Active Directory, or show how', load: () => import('./grant.ts') },
+  {
+    name: 'scope',
+    summary: 'report who is in scope of the synchronization rules, and who is not and why',
+    load: () => import('./scope.ts'),
+  },
 ]
 
 const usage = `password-writeback agentctl ${packageJson.version}

@@ -113,7 +113,7 @@ export function parseFilter(text: string): Filter {
 const equal = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value: value as string })
 
 /** A computer is a user by objectClass and a contact a person by objectCategory: only both together mean an account of a person. */
-function personWith({ filter }: View, ...more: Filter[]): Filter {
+export function personWith({ filter }: View, ...more: Filter[]): Filter {
   const own = filter === undefined ? [] : [parseFilter(filter)]
   return new AndFilter({ filters: [equal('objectCategory', 'person'), equal('objectClass', 'user'), ...own, ...more] })
 }
@@ -144,7 +144,7 @@ function toAccount(row: Row, view: View): ReadAccount {
  * mS-DS-ConsistencyGuid stands for itself, or for the objectGUID while it is empty: the rule of Microsoft Entra Connect
  * ("Using ms-DS-ConsistencyGuid as sourceAnchor"). An account that carries another one does not go by its objectGUID.
  */
-function anchorOf(row: Row, guid: Buffer, view: View): string | undefined {
+export function anchorOf(row: Row, guid: Buffer, view: View): string | undefined {
   if (!isGuid(view)) return textOf(row, view.anchor)
   const own = view.anchor.toLowerCase() === objectGuid.toLowerCase() ? guid : (bytesOf(row, consistencyGuid) ?? guid)
   return own.toString('base64')

@@ -1,0 +1,52 @@
+/**
+ * The domains that rules look into, opened with what the agent's settings say: its account, its servers, its PDC emulator.
+ *
+ * A domain that cannot be reached is an answer, in words for an administrator; the others are read all the same.
+ */
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../../shared/clock.ts'
+import { type Connection, openConnection } from '../directory/connection.ts'
+import { openPdc } from '../directory/pdc.ts'
+import { type ProtectedBy, readProtectedMembers } from '../directory/protected-members.ts'
+import type { Forest } from '../directory-settings.ts'
+import { type AgentSettings, readSecretFile } from '../settings.ts'
+import { explain } from './explain.ts'
+
+export interface OpenDomain {
+  connection: Connection
+  protectedBy: ProtectedBy
+  /** The directory's clock when it was opened, ms. */
+  nowMs: number
+}
+
+export type Opened = { kind: 'open'; domain: OpenDomain } | { kind: 'failed'; why: string }
+
+/** How long Windows works on one page at most (MaxQueryDuration, [MS-ADTS] 3.1.1.3.4.6). */
+const pageMs = 120_000
+
+export async function openScoped({ forests, times }: AgentSettings, forestName: string, domainName: string): Promise<Opened> {
+  const forest = forests.find(({ name }) => name === forestName)
+  const domain = forest?.domains.find(({ name }) => name.toLowerCase() === domainName)
+  if (!forest || !domain) return { kind: 'failed', why: 'the settings know no such domain' }
+  try {
+    return { kind: 'open', domain: await openOne(forest, domain, times.ldapMs) }
+  } catch (error) {
+    return { kind: 'failed', why: explain(error) }
+  }
+}
+
+async function openOne(forest: Forest, { name, servers }: Forest['domains'][number], ldapMs: number): Promise<OpenDomain> {
+  const { addresses, controllers, caFile, bindDn, bindPasswordFile } = forest
+  using password = readSecretFile(bindPasswordFile)
+  const credentials = { dn: bindDn, password }
+  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
+  const pdc = await openPdc({ servers, addresses, controllers, domain: name, credentials, ca, ldapMs, clock: systemClock })
+  pdc.connection.reset()
+  const connection = await openConnection(pdc.endpoint, credentials, { ca, openMs: ldapMs, ldapMs: pageMs, clock: systemClock })
+  try {
+    return { connection, protectedBy: await readProtectedMembers(connection, pdc.domainHead), nowMs: pdc.time.serverMs }
+  } catch (error) {
+    connection.reset()
+    throw error
+  }
+}
