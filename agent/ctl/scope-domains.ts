@@ -4,7 +4,7 @@
  * A domain that cannot be reached is an answer, in words for an administrator; the others are read all the same.
  */
 import { readFileSync } from 'node:fs'
-import { systemClock } from '../../shared/clock.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type Connection, openConnection } from '../directory/connection.ts'
 import { openPdc } from '../directory/pdc.ts'
 import { type ProtectedBy, readProtectedMembers } from '../directory/protected-members.ts'
@@ -24,29 +24,45 @@ export type Opened = { kind: 'open'; domain: OpenDomain } | { kind: 'failed'; wh
 /** How long Windows works on one page at most (MaxQueryDuration, [MS-ADTS] 3.1.1.3.4.6). */
 const pageMs = 120_000
 
-export async function openScoped({ forests, times }: AgentSettings, forestName: string, domainName: string): Promise<Opened> {
+/** `signal` ends every operation that is under way, then and later. */
+export async function openScoped(
+  { forests, times }: AgentSettings,
+  { forestName, domainName }: { forestName: string; domainName: string },
+  signal: AbortSignal,
+): Promise<Opened> {
   const forest = forests.find(({ name }) => name === forestName)
   const domain = forest?.domains.find(({ name }) => name.toLowerCase() === domainName)
   if (!forest || !domain) return { kind: 'failed', why: 'the settings know no such domain' }
   try {
-    return { kind: 'open', domain: await openOne(forest, domain, times.ldapMs) }
+    return { kind: 'open', domain: await openOne(forest, domain, { ldapMs: times.ldapMs, signal }) }
   } catch (error) {
     return { kind: 'failed', why: explain(error) }
   }
 }
 
-async function openOne(forest: Forest, { name, servers }: Forest['domains'][number], ldapMs: number): Promise<OpenDomain> {
+async function openOne(
+  forest: Forest,
+  { name, servers }: Forest['domains'][number],
+  { ldapMs, signal }: { ldapMs: number; signal: AbortSignal },
+): Promise<OpenDomain> {
   const { addresses, controllers, caFile, bindDn, bindPasswordFile } = forest
   using password = readSecretFile(bindPasswordFile)
   const credentials = { dn: bindDn, password }
   const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
-  const pdc = await openPdc({ servers, addresses, controllers, domain: name, credentials, ca, ldapMs, clock: systemClock })
+  const clock = clockUntil(signal)
+  const pdc = await openPdc({ servers, addresses, controllers, domain: name, credentials, ca, ldapMs, clock })
   pdc.connection.reset()
-  const connection = await openConnection(pdc.endpoint, credentials, { ca, openMs: ldapMs, ldapMs: pageMs, clock: systemClock })
+  const connection = await openConnection(pdc.endpoint, credentials, { ca, openMs: ldapMs, ldapMs: pageMs, clock })
   try {
     return { connection, protectedBy: await readProtectedMembers(connection, pdc.domainHead), nowMs: pdc.time.serverMs }
   } catch (error) {
     connection.reset()
     throw error
   }
+}
+
+/** A clock on which every time limit is over once `signal` says so: whatever waits for a server fails at once. */
+function clockUntil(signal: AbortSignal): Clock {
+  const over = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  return { ...systemClock, sleep: (ms, options) => Promise.race([systemClock.sleep(ms, options), over]) }
 }

@@ -39,23 +39,20 @@ interface Reading {
 export async function report(deps: ReportDeps): Promise<Report> {
   const { settings, all, signal } = deps
   const rules = settings.rules.filter(({ enabled }) => enabled || all)
-  const domains = await openDomains(settings, rules)
-  const reset = () => {
-    for (const opened of domains.values()) if (opened.kind === 'open') opened.domain.connection.reset()
-  }
-  signal.addEventListener('abort', reset, { once: true })
+  const domains = await openDomains(settings, rules, signal)
   try {
+    signal.throwIfAborted()
     return await readTwice(rules, domains, deps)
   } finally {
-    signal.removeEventListener('abort', reset)
-    reset()
+    for (const opened of domains.values()) if (opened.kind === 'open') opened.domain.connection.reset()
   }
 }
 
-async function openDomains(settings: AgentSettings, rules: readonly Rule[]): Promise<Map<string, Opened>> {
+async function openDomains(settings: AgentSettings, rules: readonly Rule[], signal: AbortSignal): Promise<Map<string, Opened>> {
   const forests = new Map(rules.map((rule) => [domainOfRule(rule), rule.forest]))
-  const opened = [...forests].map(async ([name, forest]) => [name, await openScoped(settings, forest, name)] as const)
-  return new Map(await Promise.all(opened))
+  const open = async (domainName: string, forestName: string) =>
+    [domainName, await openScoped(settings, { forestName, domainName }, signal)] as const
+  return new Map(await Promise.all([...forests].map(([domainName, forestName]) => open(domainName, forestName))))
 }
 
 async function readTwice(rules: readonly Rule[], domains: ReadonlyMap<string, Opened>, deps: ReportDeps): Promise<Report> {

@@ -13,6 +13,7 @@ import { outcomeContract } from './outcomes.ts'
 import { readingContract } from './reading.ts'
 import { resetContract } from './resets.ts'
 import { rightsContract } from './rights.ts'
+import { scopeContract } from './scope.ts'
 
 /** The first start of Samba provisions its forest. */
 const startsWithinMs = 120_000
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   'agent/directory': agentContract,
   'agent/directory, refused': outcomeContract,
   'agentctl grant': grantContract,
+  'agentctl scope': scopeContract,
 }
 
 export function directoryContract(name: string, start: () => Promise<Subject>): void {
