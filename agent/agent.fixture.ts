@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { makeAuthority } from '../local/ca.ts'
 import { startDirectory } from '../local/directory/directory.ts'
+import { filetime } from '../local/directory/identifiers.ts'
 import type { PackageKey } from '../shared/envelope.ts'
 import { Fault, isFault } from '../shared/fault.ts'
 import { flags, type Reply, type Request } from '../shared/payload.ts'
@@ -19,6 +20,7 @@ import { messageIdOf, newId, openReply, type PasswordKey, sealField, sealRequest
 import { Secret } from '../shared/secret.ts'
 import { defaultTimes } from '../shared/times.ts'
 import { virtualClock } from '../test/virtual-clock.ts'
+import { openCeilings } from './ceilings.ts'
 import type { Directory } from './directory/directory.ts'
 import { openOneDomain } from './directory/one-domain.fixture.ts'
 import { type Handling, handle } from './handle.ts'
@@ -124,6 +126,7 @@ export async function startBench() {
   }
   const real = openOneDomain(settings, { clock, log })
   const seen = observed(real)
+  const ceilings = openCeilings({ perMinute: 20, perPersonPerHour: 5, stopFile: join(tmpdir(), 'no-such-file-STOP') }, clock)
   const folder = mkdtempSync(join(tmpdir(), 'agent-'))
   const journals: Journal[] = []
   let sequence = 0
@@ -136,13 +139,18 @@ export async function startBench() {
     return journal
   }
   const depsWith = (journal: Journal) => {
-    const shared = { agentId, tenantId, times, keys: vault.keys, directory: seen.directory, tally: createTally(), clock, log }
+    const shared = { agentId, tenantId, times, keys: vault.keys, directory: seen.directory, tally: createTally(), ceilings, clock, log }
     return { ...shared, journal }
   }
   const brokerNow = () => clock.now() + brokerAheadMs
 
-  function wish(sam: string, password: string, over: Partial<Request> = {}, anchor = server.control.user(sam).immutableId): Wish {
-    const id = newId()
+  function wish(
+    sam: string,
+    password: string,
+    over: Partial<Request> = {},
+    anchor = server.control.user(sam).immutableId,
+    id = newId(),
+  ): Wish {
     const request: Request = {
       operation: 'reset',
       actor: 'self',
@@ -158,6 +166,26 @@ export async function startBench() {
     sequence += 1
     const body = sealRequest(request, vault.packageKey, tenantId, id)
     return { sam, id, messageId: messageIdOf(id), body, enqueuedAt: brokerNow(), sequenceNumber: String(sequence) }
+  }
+
+  /** A change, with the old password as proof. */
+  function changeWish(sam: string, old: string, password: string, over: Partial<Request> = {}): Wish {
+    const anchor = server.control.user(sam).immutableId
+    // Both passwords are bound to the request's id, which `wish` makes: sealed again under the one that is used.
+    const id = newId()
+    const seal = (text: string, field: 'new' | 'old') => sealField(Buffer.from(text), field, vault.passwordKey, id, anchor)
+    return wish(
+      sam,
+      password,
+      { operation: 'change', newPassword: seal(password, 'new'), oldPassword: seal(old, 'old'), flags: 0, ...over },
+      anchor,
+      id,
+    )
+  }
+
+  /** Without a password: unlock or check. */
+  function plainWish(sam: string, operation: 'unlock' | 'check'): Wish {
+    return wish(sam, fine, { operation, newPassword: undefined, passwordKey: undefined, flags: 0 })
   }
 
   /** Taken from the queue now. */
@@ -208,6 +236,9 @@ export async function startBench() {
     journalOf,
     folder,
     wish,
+    changeWish,
+    plainWish,
+    ceilings,
     delivery,
     reply,
     deliver,
@@ -220,6 +251,8 @@ export async function startBench() {
       const nothing = { unlock: false, mustChange: false }
       expect(await real.setPassword(located.user, Secret.fromText(password), nothing, () => true)).toEqual({ kind: 'done' })
     },
+    /** By too many wrong attempts, as the directory sees it. */
+    lock: (sam: string) => server.control.setAttributes(sam, { lockoutTime: String(filetime(clock.now())) }),
     writes: (sam: string) => server.control.user(sam).passwordWrites,
     has: (sam: string, password: string) => server.control.verifyPassword(sam, password),
     async close() {

@@ -9,6 +9,10 @@ import { domainOfRule } from './lookup/rules.ts'
 
 const file = z.string().min(1)
 const dn = z.string().refine((text) => parseDn(text) !== undefined, 'must be a distinguished name')
+/** The name forms of a simple bind that name one account ([MS-ADTS] 5.1.1.1.1); across domains only the second one works. */
+const bindName = z
+  .string()
+  .refine((text) => parseDn(text) !== undefined || /^[^@\\\s]+@[^@\\\s]+$/.test(text), 'must be a distinguished name or name@domain')
 const dnsName = z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/i, 'must be a DNS name')
 const word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/, 'must be 1 to 64 letters, digits, blanks or any of . _ -')
 /** Passwords travel on this connection: there is no setting that makes it clear text. */
@@ -27,7 +31,7 @@ export const forest = z.strictObject({
     .min(1),
   /** Whom to write to while the PDC emulator cannot be reached: nobody, or the first of `servers` that is writable. */
   controllers: z.enum(['pdcEmulator', 'anyWritable']).default('pdcEmulator'),
-  bindDn: dn,
+  bindDn: bindName,
   bindPasswordFile: file,
   caFile: file.optional(),
   /** Host name to "address" or "address:port", for domain controllers that DNS here does not know. */

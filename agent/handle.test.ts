@@ -85,10 +85,9 @@ describe('a first delivery', () => {
     expect(await bench.outcome(bench.wish(sam, fine))).toEqual({ kind: 'rejected' })
   })
 
-  test.each(['unlock', 'check', 'offboard'] as const)('%s is not done yet, and says so', async (operation) => {
-    const bare = { passwordKey: undefined, newPassword: undefined }
-    const nobody = operation === 'offboard' ? { cloudAnchor: undefined, sourceAnchor: undefined } : {}
-    expect(await bench.outcome(bench.wish(sam, fine, { operation, ...bare, ...nobody }))).toEqual({ kind: 'rejected' })
+  test('offboard is not done yet, and says so', async () => {
+    const bare = { passwordKey: undefined, newPassword: undefined, cloudAnchor: undefined, sourceAnchor: undefined }
+    expect(await bench.outcome(bench.wish(sam, fine, { operation: 'offboard', ...bare }))).toEqual({ kind: 'rejected' })
   })
 
   test('a directory that is away: not changed', async () => {

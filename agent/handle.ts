@@ -9,15 +9,17 @@ import type { Clock } from '../shared/clock.ts'
 import { Fault, type FaultCode, faultWord, isFault } from '../shared/fault.ts'
 import type { EventName, Log } from '../shared/log.ts'
 import { outcomes } from '../shared/outcome.ts'
-import type { Reply } from '../shared/payload.ts'
+import type { Operation, Reply } from '../shared/payload.ts'
 import type { Delivery } from '../shared/relay/client.ts'
 import { sealReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import { clocksAgree, lockOutlasts, messageAgeMs, type Stamps } from './age.ts'
+import type { Ceilings } from './ceilings.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Entered, Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
-import { type Opened, open, openPassword } from './open.ts'
+import { check, unlock } from './look-only.ts'
+import { type Opened, open, openPasswords } from './open.ts'
 import { type ResetJob, type ResetResult, reset, unlessBegun } from './reset.ts'
 import type { Tally } from './tally.ts'
 
@@ -34,6 +36,7 @@ export interface HandleDeps {
   journal: Journal
   directory: Directory
   tally: Tally
+  ceilings: Ceilings
   clock: Clock
   log: Log
 }
@@ -105,7 +108,7 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
   const startWithinMs = Math.min(request.startWithinMs, deps.times.startWithinMs)
   const job: Job = {
     request,
-    openPassword: () => openPassword(opened, 'new', deps.keys).finally(() => stopwatch.mark('opened')),
+    openPasswords: () => openPasswords(opened, deps.keys).finally(() => stopwatch.mark('opened')),
     async confirm() {
       // What lay in a socket while this process stood still looks new here: only the broker knows how old it is, and whose.
       stamps = { enqueuedAt: delivery.enqueuedAt, ...(await delivery.renew()) }
@@ -120,6 +123,11 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
       if (!lockOutlasts(ldapMs, stamps, lockMs, deps.clock)) throw new Fault('DEADLINE_PASSED', 'the lock could end before the write')
       return true
     },
+    admit() {
+      const ceiling = deps.ceilings.admit(request.sourceAnchor ?? '')
+      if (ceiling) deps.log('ceilingReached', { request: String(delivery.messageId), reason: ceiling })
+      return ceiling === undefined
+    },
     begin: (begun) => deps.journal.begin({ id, sequenceNumber: delivery.sequenceNumber }, begun),
     mark: stopwatch.mark,
     refused: ({ ldapCode, hex }) => {
@@ -130,13 +138,22 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
   return job
 }
 
-/** The operations that exist so far; what this agent does not know, it says it did not do. */
+/** What this agent does not know, it says it did not do. */
+const works: Partial<Record<Operation, (job: ResetJob, directory: Directory) => Promise<ResetResult>>> = {
+  reset,
+  adminReset: reset,
+  change: reset,
+  unlock,
+  check,
+}
+
 async function operate(job: Job, delivery: Delivery, { directory, log }: HandleDeps): Promise<ResetResult> {
   const { operation, issuedAt } = job.request
   if (!clocksAgree(delivery.enqueuedAt, issuedAt)) return { outcome: { kind: 'clockUnsure' } }
-  if (operation !== 'reset' && operation !== 'adminReset') return { outcome: { kind: 'rejected' } }
+  const work = works[operation]
+  if (work === undefined) return { outcome: { kind: 'rejected' } }
   try {
-    return await reset(job, directory)
+    return await work(job, directory)
   } catch (error) {
     const failure = isFault(error) ? failures[error.code] : undefined
     if (failure === undefined) throw error
@@ -146,7 +163,8 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
   }
 }
 
-const failures: Partial<Record<FaultCode, { outcome: 'directoryUnavailable' | 'permissionDenied'; event: EventName }>> = {
+/** What a fault says of the request. */
+export const failures: Partial<Record<FaultCode, { outcome: 'directoryUnavailable' | 'permissionDenied'; event: EventName }>> = {
   DIRECTORY_UNAVAILABLE: { outcome: 'directoryUnavailable', event: 'directoryError' },
   DIRECTORY_CONFIGURATION: { outcome: 'permissionDenied', event: 'directoryConfiguration' },
   DIRECTORY_REFUSED: { outcome: 'permissionDenied', event: 'directoryConfiguration' },

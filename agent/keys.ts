@@ -31,6 +31,12 @@ export interface AgentKeys {
   prove(): Promise<{ packageKeys: Buffer[]; passwordKeys: Buffer[] }>
 }
 
+/** The two halves of `prove`: decrypting, and reading the secret. */
+export interface KeyProofs {
+  provePasswordKeys(): Promise<Buffer[]>
+  provePackageKeys(): Promise<Buffer[]>
+}
+
 /** Names inside the vault: infra/topology.ts. */
 const passwordKeyName = 'password-key'
 const packageKeyName = 'package-key'
@@ -39,7 +45,7 @@ const keptMs = 15 * 60_000
 const unknownKeptMs = 60_000
 const maxKept = 64
 
-export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys {
+export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & KeyProofs {
   const options = {
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
     ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions: { ca: settings.localCa } }),
@@ -94,17 +100,25 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys {
       if (!key) throw new Fault('KEY_UNAVAILABLE', 'there is no enabled package key yet')
       return key
     },
-    async prove() {
-      const passwordKeys: Buffer[] = []
-      for (const version of await newestEnabled(keys.listPropertiesOfKeyVersions(passwordKeyName))) {
-        if (await provesPasswordKey(version)) passwordKeys.push(version)
-      }
-      const packageKeys: Buffer[] = []
-      for (const version of await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))) {
-        if (await packageKey(version)) packageKeys.push(version)
-      }
-      return { packageKeys, passwordKeys }
-    },
+    provePasswordKeys,
+    provePackageKeys,
+    prove: async () => ({ passwordKeys: await provePasswordKeys(), packageKeys: await provePackageKeys() }),
+  }
+
+  async function provePasswordKeys(): Promise<Buffer[]> {
+    const proven: Buffer[] = []
+    for (const version of await newestEnabled(keys.listPropertiesOfKeyVersions(passwordKeyName))) {
+      if (await provesPasswordKey(version)) proven.push(version)
+    }
+    return proven
+  }
+
+  async function provePackageKeys(): Promise<Buffer[]> {
+    const proven: Buffer[] = []
+    for (const version of await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))) {
+      if (await packageKey(version)) proven.push(version)
+    }
+    return proven
   }
 
   async function provesPasswordKey(version: Buffer): Promise<boolean> {

@@ -4,17 +4,15 @@
  * Exit codes (docs/operating.md): 0 stopped when asked; 64 wrong usage; 70 internal error; 74 the journal cannot be
  * written; 78 the settings are not usable. A supervisor restarts the agent after 70 and 74.
  */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { ClientCertificateCredential, ClientSecretCredential, type TokenCredential } from '@azure/identity'
 import packageJson from '../package.json' with { type: 'json' }
 import { every, systemClock } from '../shared/clock.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
-import type { RelaySettings } from '../shared/relay/client.ts'
-import { type DirectorySettings, type ForestSettings, openDirectory } from './directory/directory.ts'
-import type { Forest } from './directory-settings.ts'
+import { openCeilings } from './ceilings.ts'
+import { directorySettings, localAuthority, openCredential, relaySettings } from './compose.ts'
+import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
 import { createVoice } from './heartbeat.ts'
 import { openJournal } from './journal.ts'
@@ -22,7 +20,7 @@ import { openKeys } from './keys.ts'
 import { openLinks } from './lookup/links.ts'
 import { fingerprintOf } from './lookup/rules.ts'
 import { runLoop } from './loop.ts'
-import { type AgentSettings, fileVariable, readSecretFile, readSettings } from './settings.ts'
+import { type AgentSettings, fileVariable, readSettings } from './settings.ts'
 import { settleUnfinished } from './settle.ts'
 import { createTally } from './tally.ts'
 
@@ -67,15 +65,16 @@ async function run(settings: AgentSettings): Promise<number> {
   const stop = new AbortController()
   const agentId = guidBytes(settings.identity.clientId)
   const tenantId = guidBytes(settings.tenantId)
-  const localCa = settings.localCaFile === undefined ? undefined : readFileSync(settings.localCaFile, 'utf8')
+  const localCa = localAuthority(settings)
   const journal = openJournal(settings.journalFile)
   const credential = openCredential(settings, localCa)
   const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
+  const ceilings = openCeilings(settings.ceilings, clock)
   const { times } = settings
-  const shared = { agentId, tenantId, times, keys, journal, directory, tally, clock, log }
+  const shared = { agentId, tenantId, times, keys, journal, directory, tally, ceilings, clock, log }
 
   const loop = runLoop({
     relay: relaySettings(settings, credential, localCa),
@@ -89,7 +88,8 @@ async function run(settings: AgentSettings): Promise<number> {
     ...shared,
     version: packageJson.version,
     configuration: { tenantId: settings.tenantId, domains: domainsOf(settings), rules: settings.rules, times },
-    facts: () => directory.facts(),
+    // A stopped agent is of no use to anybody: nobody is to be sent its way.
+    facts: async () => (await directory.facts()).map((facts) => ({ ...facts, reachable: facts.reachable && !ceilings.stopped() })),
     relay: loop.relay,
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))
@@ -111,33 +111,6 @@ async function run(settings: AgentSettings): Promise<number> {
   log('agentStopped', { agent: agentId.toString('hex') })
   if (stop.signal.reason !== 'asked') throw stop.signal.reason
   return exitCodes.stopped
-}
-
-function openCredential({ tenantId, identity }: AgentSettings, localCa: string | undefined): TokenCredential {
-  const local = localCa === undefined ? {} : { disableInstanceDiscovery: true, tlsOptions: { ca: localCa } }
-  const options = { authorityHost: identity.authority, ...local }
-  const { clientId, certificateFile, secretFile } = identity
-  if (certificateFile !== undefined)
-    return new ClientCertificateCredential(tenantId, clientId, { certificatePath: certificateFile }, options)
-  return new ClientSecretCredential(tenantId, clientId, textOf(secretFile ?? ''), options)
-}
-
-function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca: string | undefined): RelaySettings {
-  const { namespace, endpoint, connectionStringFile, proxyUrlFile, transport } = relay
-  const road = { transport, ca, proxyUrl: proxyUrlFile === undefined ? undefined : textOf(proxyUrlFile) }
-  if (namespace !== undefined) return { ...road, address: { kind: 'identity', namespace, endpoint, credential } }
-  return { ...road, address: { kind: 'connectionString', connectionString: textOf(connectionStringFile ?? '') } }
-}
-
-const textOf = (path: string) => readSecretFile(path).use((value) => value.toString('utf8'))
-
-function directorySettings({ forests, rules, times }: AgentSettings): DirectorySettings {
-  return { forests: forests.map(withFiles), rules, ldapMs: times.ldapMs }
-}
-
-function withFiles({ bindPasswordFile, caFile, ...forest }: Forest): ForestSettings {
-  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
-  return { ...forest, bindPassword: readSecretFile(bindPasswordFile), ca }
 }
 
 const domainsOf = ({ forests }: AgentSettings) => forests.flatMap(({ domains }) => domains.map(({ name }) => name))

@@ -11,6 +11,7 @@ import type { Delivery } from '../shared/relay/client.ts'
 import { idOf, openField, openRequest, type SealedField } from '../shared/seal.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { AgentKeys } from './keys.ts'
+import type { Passwords } from './reset.ts'
 
 export interface Opened {
   kind: 'opened'
@@ -35,6 +36,27 @@ export async function open(
     if (isFault(error, 'ENVELOPE_REJECTED')) return { kind: 'rejected' }
     throw error
   }
+}
+
+/** Both of a change, else the new one; undefined when any of them is refused. The caller wipes them. */
+export async function openPasswords(
+  opened: Pick<Opened, 'request' | 'id'>,
+  keys: Pick<AgentKeys, 'decrypt'>,
+): Promise<Passwords | undefined> {
+  if (opened.request.operation !== 'change') {
+    const fresh = await openPassword(opened, 'new', keys)
+    return fresh && { fresh }
+  }
+  const [fresh, old] = await Promise.allSettled([openPassword(opened, 'new', keys), openPassword(opened, 'old', keys)])
+  const both = fresh.status === 'fulfilled' && old.status === 'fulfilled'
+  if (both && fresh.value && old.value) return { fresh: fresh.value, old: old.value }
+  for (const each of [fresh, old]) {
+    if (each.status === 'fulfilled') each.value?.wipe()
+  }
+  for (const each of [fresh, old]) {
+    if (each.status === 'rejected') throw each.reason
+  }
+  return undefined
 }
 
 /** The password inside an authentic request; undefined when its blob or its key version is refused. The caller wipes it. */

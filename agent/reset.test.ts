@@ -4,8 +4,8 @@ import { Secret } from '../shared/secret.ts'
 import { type Bench, fine, startBench } from './agent.fixture.ts'
 import type { Directory, Refusal } from './directory/directory.ts'
 import type { Begun } from './journal.ts'
-import { openPassword } from './open.ts'
-import { type ResetJob, reset, unlessBegun } from './reset.ts'
+import { openPasswords } from './open.ts'
+import { type Passwords, type ResetJob, reset, unlessBegun } from './reset.ts'
 
 let bench: Bench
 beforeEach(async () => {
@@ -33,13 +33,14 @@ function job(over: Partial<ResetJob> = {}, password = Secret.fromText(fine)): Re
       sourceAnchor: bench.server.control.user(sam).immutableId,
       flags: 1,
     },
-    openPassword: async () => password,
+    openPasswords: async () => ({ fresh: password }),
     confirm: async () => {},
     again: false,
     othersHadIt: false,
     begun: undefined,
     ageMs: () => 0,
     mayBegin: () => true,
+    admit: () => true,
     begin: (begun) => void noted.begun.push(begun),
     mark: (step) => void noted.marks.push(step),
     refused: (refusal) => void noted.refused.push(refusal),
@@ -126,20 +127,20 @@ describe('the password is wiped', () => {
   })
 
   test('also if it arrives when all is over', async () => {
-    const late = Promise.withResolvers<Secret>()
+    const late = Promise.withResolvers<Passwords>()
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'search' })
-    const one = job({ openPassword: () => late.promise })
+    const one = job({ openPasswords: () => late.promise })
     await expect(run(one)).rejects.toMatchObject({ code: 'DIRECTORY_UNAVAILABLE' })
-    late.resolve(one.password)
+    late.resolve({ fresh: one.password })
     await late.promise
     await bench.clock.advance(0)
     isWiped(one.password)
   })
 
   test('a vault that fails when all is over troubles nobody', async () => {
-    const late = Promise.withResolvers<Secret>()
+    const late = Promise.withResolvers<Passwords>()
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'search' })
-    await expect(run(job({ openPassword: () => late.promise }))).rejects.toMatchObject({ code: 'DIRECTORY_UNAVAILABLE' })
+    await expect(run(job({ openPasswords: () => late.promise }))).rejects.toMatchObject({ code: 'DIRECTORY_UNAVAILABLE' })
     late.reject(new Fault('KEY_UNAVAILABLE', 'the vault did not answer'))
     await bench.clock.advance(0)
     expect(bench.writes(sam)).toBe(0)
@@ -152,9 +153,9 @@ describe('the password is wiped', () => {
     await run(
       job({
         request,
-        openPassword: () => {
+        openPasswords: () => {
           opened += 1
-          return openPassword({ request, id: wish.id }, 'new', bench.vault.keys)
+          return openPasswords({ request, id: wish.id }, bench.vault.keys)
         },
       }),
     )

@@ -1,5 +1,6 @@
 /**
- * Sets one person's new password, on the first delivery of a request or on a later one.
+ * Sets one person's new password (a reset, or a change that proves the old one), on the first delivery of a request or on a
+ * later one.
  *
  * First: find, refuse what must not be touched, note in the journal that a write begins, write. Again: ask the directory
  * what became of the earlier attempt before anything else (redelivery.ts). An answer is `unknown` exactly where the
@@ -10,14 +11,20 @@ import { isPolicyRefusal } from '../shared/outcome.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
 import { flags, type PolicyFacts, type Request } from '../shared/payload.ts'
 import type { Secret } from '../shared/secret.ts'
-import type { Directory, Extras, Refusal, User } from './directory/directory.ts'
+import type { Directory, Extras, Refusal, SetResult, User } from './directory/directory.ts'
 import type { Begun } from './journal.ts'
 import { afterProof, changedSince, nextStep, type Situation } from './redelivery.ts'
 
+export interface Passwords {
+  fresh: Secret
+  /** Of a change. */
+  old?: Secret | undefined
+}
+
 export interface ResetJob {
   request: Request
-  /** Undefined when the password's blob was refused. Asked once, and wiped here whatever happens. */
-  openPassword(): Promise<Secret | undefined>
+  /** Undefined when a password's blob was refused. Asked once, and wiped here whatever happens. */
+  openPasswords(): Promise<Passwords | undefined>
   /** Makes sure that the message is still this agent's, and how old it is; rejects if not. Before any decision about time. */
   confirm(): Promise<void>
   /** Delivered before: to this agent, or to another whose journal cannot be asked. */
@@ -27,6 +34,8 @@ export interface ResetJob {
   begun: Begun | undefined
   ageMs(): number
   mayBegin(): boolean
+  /** False: a ceiling does not allow one more write. */
+  admit(): boolean
   /** Journals that a write is about to begin. */
   begin(begun: Begun): void
   /** For the reply's times and the log. */
@@ -41,61 +50,96 @@ export interface ResetResult {
 }
 
 export async function reset(job: ResetJob, directory: Directory): Promise<ResetResult> {
-  const opening = job.openPassword()
+  const opening = job.openPasswords()
   try {
-    // The look-ups, the vault and the broker are asked at the same time: together they take as long as the slowest.
-    const [located, password] = await Promise.all([
+    // The look-up, the vault and the broker are asked at the same time: together they take as long as the slowest.
+    const [located, passwords] = await Promise.all([
       directory.locate(job.request.sourceAnchor ?? '', job.request.cloudAnchor),
       opening,
       job.confirm(),
     ])
     job.mark('lookedUp')
-    if (password === undefined) return { outcome: unlessBegun(job, { kind: 'rejected' }) }
+    if (passwords === undefined) return { outcome: unlessBegun(job, { kind: 'rejected' }) }
     if (located.kind !== 'user') return { outcome: unlessBegun(job, located) }
     const { user } = located
     if (user.protected) return { outcome: unlessBegun(job, { kind: 'protectedAccount' }) }
-    const outcome = job.again ? await settleEarlier(job, user, password, directory) : await write(job, user, password, directory)
+    const attempt = { job, user, passwords, directory }
+    const outcome = job.again ? await settleEarlier(attempt) : await write(attempt)
     return { outcome, policy: isPolicyRefusal(outcome) ? await directory.policy(user).catch(() => undefined) : undefined }
   } finally {
-    // Whatever ended this, and even if the password only arrives now.
-    opening.then((password) => password?.wipe()).catch(() => {})
+    // Whatever ended this, and even if they only arrive now.
+    opening.then(wipe).catch(() => {})
   }
 }
 
-async function write(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+function wipe(passwords: Passwords | undefined): void {
+  passwords?.fresh.wipe()
+  passwords?.old?.wipe()
+}
+
+/** One person, one password, one try. */
+interface Attempt {
+  job: ResetJob
+  user: User
+  passwords: Passwords
+  directory: Directory
+}
+
+async function write(attempt: Attempt): Promise<AgentOutcome> {
+  const { job, user, directory } = attempt
   if (!job.mayBegin()) return unlessBegun(job, { kind: 'expired' })
-  const refusal = await directory.eligibility(user)
-  if (refusal) return unlessOurs(job, user, password, refusal, directory)
+  const refusal = await refusedBefore(attempt)
+  if (refusal) return unlessOurs(attempt, refusal)
+  if (!job.admit()) return unlessBegun(job, { kind: 'busy' })
   job.begin({ pwdLastSet: user.pwdLastSet, domain: user.domain, guid: user.guid })
   try {
-    const result = await directory.setPassword(user, password, extras(job.request), job.mayBegin)
+    const result = await set(attempt)
     job.mark('set')
     if (result.kind === 'notBegun') return unlessBegun(job, { kind: 'expired' })
-    if (result.kind === 'refused') return await afterRefusal(job, user, password, result, directory)
+    if (result.kind === 'refused') return await afterRefusal(attempt, result)
     // The password is set; that "must change" was refused is a missing right, for the log and the administrator.
     if ('extrasRefused' in result) job.refused(result.extrasRefused)
     return { kind: 'done' }
   } catch (error) {
-    if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return readBack(job, user, password, directory)
+    if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return readBack(job, user, attempt.passwords.fresh, directory)
     throw error
   }
 }
 
-async function afterRefusal(job: ResetJob, user: User, password: Secret, refusal: Refusal, directory: Directory): Promise<AgentOutcome> {
-  job.refused(refusal)
-  return unlessOurs(job, user, password, await directory.diagnose(user, password, refusal), directory)
+/** A change never falls back to a reset. */
+function set({ job, user, passwords: { fresh, old }, directory }: Attempt): Promise<SetResult> {
+  const more = extras(job.request)
+  return old ? directory.changePassword(user, { old, fresh }, more, job.mayBegin) : directory.setPassword(user, fresh, more, job.mayBegin)
 }
 
-/** What a directory says of a password it has, or has just been given; `filter` is what is left where nothing else explains it. */
-const saidOfOurOwn: readonly AgentOutcome['kind'][] = ['policy.history', 'policy.minAge', 'policy.filter']
+async function refusedBefore({ user, passwords, directory }: Attempt): Promise<AgentOutcome | undefined> {
+  const refusal = await directory.eligibility(user)
+  if (refusal || !passwords.old) return refusal
+  return (await directory.nearLockOut(user)) ? { kind: 'accountLocked' } : undefined
+}
+
+async function afterRefusal(attempt: Attempt, refusal: Refusal): Promise<AgentOutcome> {
+  const { job, user, passwords, directory } = attempt
+  job.refused(refusal)
+  return unlessOurs(attempt, await directory.diagnose(user, passwords.fresh, refusal))
+}
+
+/**
+ * What a directory says of a password it has, or has just been given; `filter` is what is left where nothing else explains it,
+ * and the old password of a change is wrong once the change was made.
+ */
+const saidOfOurOwn: readonly AgentOutcome['kind'][] = ['policy.history', 'policy.minAge', 'policy.filter', 'wrongPassword']
 
 /** A refusal on a redelivery may be about our own earlier write. */
-async function unlessOurs(job: ResetJob, user: User, password: Secret, outcome: AgentOutcome, directory: Directory): Promise<AgentOutcome> {
+async function unlessOurs({ job, user, passwords, directory }: Attempt, outcome: AgentOutcome): Promise<AgentOutcome> {
   if (!job.again || !saidOfOurOwn.includes(outcome.kind)) return outcome
-  return (await directory.provePassword(user, password)) === 'right' ? finish(job, user, directory) : outcome
+  const proof = await directory.provePassword(user, passwords.fresh)
+  if (proof === 'right') return finish(job, user, directory)
+  return proof === 'wrong' ? outcome : { kind: 'unknown' }
 }
 
-async function settleEarlier(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+async function settleEarlier(attempt: Attempt): Promise<AgentOutcome> {
+  const { job, user, passwords, directory } = attempt
   const situation: Situation = {
     change: changedSince(await directory.passwordState(user), job.ageMs(), job.begun?.pwdLastSet),
     mayBegin: job.mayBegin(),
@@ -103,10 +147,10 @@ async function settleEarlier(job: ResetJob, user: User, password: Secret, direct
     othersHadIt: job.othersHadIt,
   }
   const step = nextStep(situation)
-  if (step === 'write') return write(job, user, password, directory)
+  if (step === 'write') return write(attempt)
   if (step !== 'prove') return { kind: step }
-  const verdict = afterProof(await directory.provePassword(user, password), situation)
-  if (verdict === 'write') return write(job, user, password, directory)
+  const verdict = afterProof(await directory.provePassword(user, passwords.fresh), situation)
+  if (verdict === 'write') return write(attempt)
   return verdict === 'finish' ? finish(job, user, directory) : { kind: verdict }
 }
 

@@ -68,6 +68,7 @@ describe('good settings', () => {
       rules: withRuleOf({ anchor: 'mS-DS-ConsistencyGuid', precedence: 100, enabled: true }).rules,
       linksFile: '/var/lib/password-writeback/links.sqlite',
       journalFile: '/var/lib/password-writeback/journal.sqlite',
+      ceilings: { perMinute: 300, perPersonPerHour: 10, stopFile: '/etc/password-writeback/STOP' },
       concurrency: 4,
       times: defaultTimes,
     })

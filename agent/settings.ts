@@ -12,10 +12,13 @@ import { Secret } from '../shared/secret.ts'
 import { brokenTimes, defaultTimes } from '../shared/times.ts'
 import { brokenScope, forestList, ruleList } from './directory-settings.ts'
 
-const ms = z.coerce.number().int().positive()
+const count = z.coerce.number().int().positive()
+const ms = count
 const file = z.string().min(1)
 const guid = z.guid()
 const https = z.string().regex(/^https:\/\//, 'must be an https:// address')
+
+const defaultCeilings = { perMinute: 300, perPersonPerHour: 10, stopFile: '/etc/password-writeback/STOP' }
 
 const schema = z.strictObject({
   tenantId: guid,
@@ -60,6 +63,15 @@ const schema = z.strictObject({
   localCaFile: file.optional(),
   journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),
   linksFile: file.default('/var/lib/password-writeback/links.sqlite'),
+  /** What this agent does at most: ceilings.ts. */
+  ceilings: z
+    .strictObject({
+      perMinute: count.default(defaultCeilings.perMinute),
+      perPersonPerHour: count.default(defaultCeilings.perPersonPerHour),
+      /** As long as this file exists, nothing is written. */
+      stopFile: file.default(defaultCeilings.stopFile),
+    })
+    .default(defaultCeilings),
   /** Requests worked on at the same time. */
   concurrency: z.coerce.number().int().min(1).max(16).default(4),
   times: z

@@ -9,6 +9,7 @@ import { faultWord } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
+import { relink } from './admin/relink.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openPeople } from './entra/graph.ts'
 import { deliverChallenge } from './gates/deliver.ts'
@@ -71,9 +72,10 @@ const flows = { rows, macs, clock, recent: recentFlows() }
 const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
-  verifyReset: verify({ ...flows, people, agents }),
+  verifyReset: verify({ ...flows, people, agents, log }),
   newPassword: newPassword({ ...flows, agents, feature, times, seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask }),
   readReset: read(flows),
+  relink: relink({ rows, clock, people, log }),
   status: status({ agents }),
 }
 

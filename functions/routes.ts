@@ -2,7 +2,7 @@
  * The surface, one table: what can be called, how, and with which body. The entry file and the stand-in host loop over it.
  *
  * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
- * Function keys protect nothing here: people call these routes from a browser.
+ * Function keys protect nothing there: people call those routes from a browser. What an administrator calls takes the master key.
  */
 import * as z from 'zod'
 
@@ -22,6 +22,14 @@ export const routes = [
     body: z.strictObject({ newPassword: z.string() }),
   },
   { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
+  // `admin/…` is the Functions host's own: no app may register it (docs/decisions/0006).
+  {
+    name: 'relink',
+    method: 'POST',
+    route: 'manage/users/{id}/relink',
+    auth: 'admin',
+    body: z.strictObject({ reason: text(500) }),
+  },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
 ] as const satisfies readonly Route[]
 
@@ -29,7 +37,8 @@ export interface Route {
   name: string
   method: 'GET' | 'POST' | 'PUT'
   route: string
-  auth: 'anonymous'
+  /** `admin`: with the app's master key. */
+  auth: 'anonymous' | 'admin'
   body: z.ZodType | undefined
 }
 

@@ -68,6 +68,8 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
     localCaFile: await file('ca.pem', of.ca),
     journalFile: join(folder, 'journal.sqlite'),
     linksFile: join(folder, 'links.sqlite'),
+    // A laptop resets whom it likes; the kill switch is this agent's own.
+    ceilings: { perMinute: 100_000, perPersonPerHour: 100_000, stopFile: join(folder, 'STOP') },
     times: of.times,
   }
   return file('agent.json', JSON.stringify(settings, null, 2))

@@ -1,4 +1,4 @@
-/** The people of the sample forest as the cloud directory knows them, and one who exists in the cloud alone. */
+/** The people of the sample forests as the cloud directory knows them, each once, and one who exists in the cloud alone. */
 import { randomUUID } from 'node:crypto'
 import type { SampleForest, SampleUser } from './directory/seed.ts'
 import type { NewUser } from './graph/users.ts'
@@ -30,4 +30,9 @@ export const vanished: NewUser = {
   onPremisesImmutableId: Buffer.alloc(16, 7).toString('base64'),
 }
 
-export const cloudPeople = (forest: SampleForest): NewUser[] => [...forest.users.map(cloudUser), cloudOnly, vanished]
+/** Who has an account in several forests is one person in the cloud, under the name of the first. */
+export function cloudPeople(...forests: SampleForest[]): NewUser[] {
+  const byAnchor = new Map<string, SampleUser>()
+  for (const user of forests.flatMap(({ users }) => users)) if (!byAnchor.has(user.immutableId)) byAnchor.set(user.immutableId, user)
+  return [...[...byAnchor.values()].map(cloudUser), cloudOnly, vanished]
+}

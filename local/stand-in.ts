@@ -16,6 +16,9 @@ export interface StandIn<A extends Record<string, number | string> = Record<stri
   close(): Promise<void>
 }
 
+/** A server that can be switched off and on; while it is off it keeps its address and what it holds. */
+export type Power = { stop: () => Promise<undefined>; start: () => Promise<undefined> }
+
 /** PEM text of the local certificate authority and of one server certificate it issued for `localhost` and loopback addresses. */
 export interface TlsFiles {
   ca: string

@@ -13,7 +13,7 @@ import type { BindTarget } from './bind.ts'
 import type { Shipped } from './bundle.ts'
 import { loadOrMakeAuthority } from './ca.ts'
 import { busConnectionString, newCredentials, owners, sasRules } from './credentials.ts'
-import { type DirectoryKind, type RunningDirectory, startDirectoryOf } from './directories.ts'
+import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
 import { cloudPeople } from './people.ts'
@@ -29,6 +29,8 @@ export interface SystemOptions {
   transport?: 'websockets' | 'tcp'
   extraUsers?: number
   directory?: DirectoryKind
+  /** 2: north beside corp, with people who are in both. 1 if absent. */
+  forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
@@ -46,6 +48,8 @@ export interface System {
   tenantId: string
   forest: SampleForest
   directory: BindTarget
+  /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
+  forests: readonly RunningDirectory[]
   parts: Parts
   agents: AgentProcess[]
   ca: string
@@ -78,11 +82,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     return remote
   }
 
-  async function beginDirectory(): Promise<RunningDirectory> {
-    const running = await startDirectoryOf(options.directory ?? 'embedded', { authority, extraUsers, logFolder })
-    opened.unshift(running.remote)
-    progress(`directory  ${running.target.url}  ${sinceStart()}`)
-    return running
+  async function beginDirectories(): Promise<[RunningDirectory, ...RunningDirectory[]]> {
+    const request = { authority, extraUsers, logFolder }
+    const [first, ...more] = await startDirectoriesOf(options.directory ?? 'embedded', options.forests ?? 1, request)
+    if (first === undefined) throw new Error('no directory was started')
+    for (const { remote, target } of [first, ...more]) {
+      opened.unshift(remote)
+      progress(`directory  ${target.url}  ${sinceStart()}`)
+    }
+    return [first, ...more]
   }
 
   async function close(): Promise<void> {
@@ -127,18 +135,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   try {
     const tls = { ca: authority.ca, ...(await authority.issue(loopback)) }
-    const [running, entra, mail, azurite] = await Promise.all([
-      beginDirectory(),
+    const [forests, entra, mail, azurite] = await Promise.all([
+      beginDirectories(),
       begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials) }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
+    const [running] = forests
     const trust = { issuer: entra.addresses.issuer, jwksUrl: entra.addresses.jwksUrl, ca: authority.ca }
     const ours = { ...queues, requests: { ...queues.requests, lockMs: times.lockMs } }
     const [bus, vault, graph] = await Promise.all([
       begin('bus', { queues: ours, rules: sasRules(credentials), tls, entra: { ...trust, principals: owners(credentials) } }),
       begin('vault', { tls, entra: trust, authority: entra.addresses.tenant, principals: owners(credentials) }),
-      begin('graph', { tls, entra: trust, users: cloudPeople(running.forest) }),
+      begin('graph', { tls, entra: trust, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
     ])
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const port = await freePort(options.ports?.http ?? 0)
@@ -156,6 +165,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       tenantId: credentials.tenantId,
       forest: running.forest,
       directory: running.target,
+      forests,
       parts,
       agents,
       ca: authority.ca,

@@ -32,10 +32,13 @@ export const events = {
   replayRefused: { id: 34003, level: 'warning' },
   eventRefused: { id: 34004, level: 'warning' },
   outcomeUnknown: { id: 34006, level: 'warning' },
+  ceilingReached: { id: 34010, level: 'error' },
   settled: { id: 34011, level: 'info' },
   codeSent: { id: 34012, level: 'info' },
   handlerFailed: { id: 34013, level: 'error' },
   rowRejected: { id: 34014, level: 'error' },
+  linkChanged: { id: 34018, level: 'error' },
+  relinked: { id: 34019, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
@@ -48,6 +51,8 @@ const shapes = {
   request: id,
   flow: id,
   agent: id,
+  /** Object id of a cloud object: a number, not a name. */
+  person: id,
   boot: id,
   domain: id,
   keyVersion: id,

@@ -1,8 +1,12 @@
-/** docs/{protocol,outcomes,operating}.md say what the code does: each table is read and compared, in both directions. */
+/** docs/{protocol,outcomes,operating,deploy}.md say what the code does: each table is read and compared, in both directions. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { checks, personChecks } from '../agent/ctl/doctor/checks.ts'
+import { rights } from '../agent/ctl/four-rights.ts'
+import { run as grant } from '../agent/ctl/grant.ts'
+import { guidText } from '../agent/ctl/identifiers.ts'
 import { refusals } from '../agent/directory/refusal.ts'
 import { forest, rule } from '../agent/directory-settings.ts'
 import { afterDeath, afterProof, nextStep } from '../agent/redelivery.ts'
@@ -21,7 +25,12 @@ import { checkTimes, defaultTimes } from '../shared/times.ts'
 
 const root = new URL('..', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
-const docs = { protocol: read('docs/protocol.md'), outcomes: read('docs/outcomes.md'), operating: read('docs/operating.md') }
+const docs = {
+  protocol: read('docs/protocol.md'),
+  outcomes: read('docs/outcomes.md'),
+  operating: read('docs/operating.md'),
+  deploy: read('docs/deploy.md'),
+}
 
 const cells = (line: string) =>
   line
@@ -233,7 +242,7 @@ describe('outcomes.md', () => {
   })
 
   test('refusals of the directory', () => {
-    const inCode = refusals.map(({ ldapCode, hex = 'any', cause }) => [String(ldapCode), hex, cause])
+    const inCode = refusals.map(({ ldapCode, hex = 'any', cause }) => [String(ldapCode), hex || 'none', cause])
     expect(pick(table('outcomes', 'Refusals of the directory'), 'LDAP code', 'digits', 'outcome')).toEqual(inCode)
   })
 
@@ -282,6 +291,15 @@ describe('operating.md', () => {
     const inCode = codes.map((each) => each.split(': ').reverse())
     expect(pick(table('operating', 'Exit codes'), 'code', 'name')).toEqual(inCode)
     expect(pick(table('outcomes', 'Exit codes of the agent'), 'code', 'name')).toEqual(inCode)
+  })
+
+  test.each([
+    ['Checks', checks],
+    ['Checks of one person', personChecks],
+  ])('agentctl doctor: %s', (heading, inCode) => {
+    const plain = (text: string) => text.replaceAll(/["`]/g, '')
+    const documented = pick(table('operating', heading), 'check', 'proves', 'when it fails')
+    expect(documented).toEqual(Object.entries(inCode).map(([id, { proves, todo }]) => [id, plain(proves), plain(todo)]))
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */
@@ -368,6 +386,34 @@ describe('operating.md', () => {
     const settings = readFunctionsSettings(given) as Record<string, unknown>
     const others = documented.filter(([key = '']) => !(key in given))
     expect(others).toEqual(others.map(([key = '']) => [key, shown(settings[key])]))
+  })
+})
+
+describe('deploy.md', () => {
+  async function shown(...args: string[]) {
+    const lines: string[] = []
+    await grant(args, { print: (text) => void lines.push(text), complain: (text) => void lines.push(text), colour: false })
+    return lines.join('\n')
+  }
+
+  test('the four permissions, here and in operating.md', () => {
+    const inCode = Object.values(rights).map(({ title, identifier }) => [title, guidText(identifier)])
+    expect(pick(table('deploy', 'The four permissions'), 'permission', 'identifier')).toEqual(inCode)
+    expect(column(table('operating', 'Rights in the directory'), 'identifier')).toEqual(inCode.map(([, identifier]) => identifier))
+  })
+
+  test('the commands are those that agentctl shows', async () => {
+    const people = ['--on', 'OU=People,DC=corp,DC=example,DC=com', '--fine-grained-policies']
+    const commands = (text: string) => [...text.matchAll(/^ *(dsacls ".*)$/gm)].map(([, command]) => command)
+    expect(commands(docs.deploy)).toEqual(commands(await shown('--account', 'CORP\\svc-writeback', ...people)))
+    expect(commands(docs.deploy)).toHaveLength(5)
+  })
+
+  test('every option exists', async () => {
+    const help = await shown('--help')
+    const options = [...docs.deploy.matchAll(/(?<=[\s`])--[a-z-]{2,}/g)].map(([option]) => option)
+    expect(options.length).toBeGreaterThan(10)
+    expect(options.filter((option) => !help.includes(`${option} `) && !help.includes(`${option}\n`))).toEqual([])
   })
 })
 

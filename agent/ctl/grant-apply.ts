@@ -50,7 +50,11 @@ const planFor = ({ dacl }: Descriptor, { entries, revoke }: Target): Plan =>
 async function readList(connection: Connection, dn: string): Promise<Descriptor> {
   const bytes = await readSecurityDescriptor(connection, dn, descriptorParts.dacl)
   if (bytes === undefined) throw new Fault('DIRECTORY_REFUSED', 'this account may not read the permissions of the object')
-  const descriptor = decodeDescriptor(bytes)
+  return withList(decodeDescriptor(bytes))
+}
+
+/** @throws Fault DIRECTORY_REFUSED for a descriptor without a list. */
+export function withList(descriptor: Descriptor): Descriptor {
   // A first entry would turn "everybody may do everything" into "nobody else may do anything".
   if (descriptor.dacl === undefined || (descriptor.control & controlBit.daclPresent) === 0) {
     throw new Fault('DIRECTORY_REFUSED', 'the object has no access list, so everybody may do everything: set that right first')

@@ -1,7 +1,8 @@
 /**
  * The domains that rules look into, opened with what the agent's settings say: its account, its servers, its PDC emulator.
  *
- * A domain that cannot be reached is an answer, in words for an administrator; the others are read all the same.
+ * A domain that cannot be reached is an answer, in words for an administrator; the others are read all the same. Not by way of
+ * agent/compose.ts, which would load what signs in to Azure: this has no use for it.
  */
 import { readFileSync } from 'node:fs'
 import { type Clock, systemClock } from '../../shared/clock.ts'

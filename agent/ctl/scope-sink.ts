@@ -36,8 +36,11 @@ export async function fileSink(path: string): Promise<Sink> {
   }
 }
 
+/** A name must not steer the terminal it is shown on. */
+const withoutControls = (text: string): string => text.replaceAll(/[^\P{Cc}\r\n]/gu, '\ufffd')
+
 /** Throws when the reader goes away (EPIPE) and when `signal` says so. */
-export function streamSink(stream: Writable, signal: AbortSignal): Sink {
+export function streamSink(stream: Writable & { isTTY?: boolean }, signal: AbortSignal): Sink {
   let broken: Error | undefined
   stream.on('error', (error) => {
     broken = error
@@ -45,7 +48,7 @@ export function streamSink(stream: Writable, signal: AbortSignal): Sink {
   return {
     async write(text) {
       if (broken) throw broken
-      if (!stream.write(text)) await once(stream, 'drain', { signal })
+      if (!stream.write(stream.isTTY ? withoutControls(text) : text)) await once(stream, 'drain', { signal })
     },
     finish: async () => undefined,
     discard: async () => undefined,

@@ -110,7 +110,7 @@ export function parseFilter(text: string): Filter {
 }
 
 /** ldapts takes bytes for a value; its type says text only. */
-const equal = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value: value as string })
+export const equal = (attribute: string, value: string | Buffer) => new EqualityFilter({ attribute, value: value as string })
 
 /** A computer is a user by objectClass and a contact a person by objectCategory: only both together mean an account of a person. */
 export function personWith({ filter }: View, ...more: Filter[]): Filter {
@@ -119,7 +119,9 @@ export function personWith({ filter }: View, ...more: Filter[]): Filter {
 }
 
 function toAccount(row: Row, view: View): ReadAccount {
-  const integer = (name: string) => required(integerOf(row, name), name)
+  const untouchable = isProtected(row)
+  // What may not be touched may not be readable either, and need not be.
+  const integer = (name: string) => (untouchable ? (integerOf(row, name) ?? 0n) : required(integerOf(row, name), name))
   const guid = required(bytesOf(row, objectGuid), objectGuid)
   const policyObject = textOf(row, 'msDS-ResultantPSO')
   return {
@@ -135,7 +137,7 @@ function toAccount(row: Row, view: View): ReadAccount {
     lockedOut: (Number(integerOf(row, 'msDS-User-Account-Control-Computed') ?? 0n) & accountFlags.lockout) !== 0,
     badPwdCount: Number(integerOf(row, 'badPwdCount') ?? 0n),
     badPasswordTime: integerOf(row, 'badPasswordTime') ?? 0n,
-    protected: isProtected(row),
+    protected: untouchable,
     ...(policyObject !== undefined && { policyObject }),
   }
 }

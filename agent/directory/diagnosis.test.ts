@@ -26,7 +26,15 @@ const user: User = {
   lockedOut: false,
   serverNow: now,
 }
-const policy: Policy = { minLength: 8, historyLength: 24, complexity: true, minAgeMs: dayMs, minAgeMinutes: 1440 }
+const policy: Policy = {
+  minLength: 8,
+  historyLength: 24,
+  complexity: true,
+  minAgeMs: dayMs,
+  minAgeMinutes: 1440,
+  lockoutThreshold: 10,
+  lockoutWindowMs: 600_000,
+}
 const fresh = { pwdLastSet: toFileTime(now - 1000) }
 const tooYoung: AgentOutcome = { kind: 'policy.minAge', retryAt: now - 1000 + dayMs }
 

@@ -42,12 +42,26 @@ export function eligibility(user: User, policy: Policy | undefined): AgentOutcom
   return policy && tooYoung(user, policy)
 }
 
+/** What is assumed where the rules cannot be read: a careful domain. */
+const assumed = { lockoutThreshold: 3, lockoutWindowMs: Number.POSITIVE_INFINITY }
+
+/**
+ * A change forwards an old password that may be wrong, and each wrong one counts. The last attempts before the lock-out are the
+ * person's own: whoever guesses through this product cannot lock anybody out of their desk.
+ */
+export function nearLockOut({ badPwdCount, badPasswordTime, serverNow }: User, policy: Policy | undefined): boolean {
+  const { lockoutThreshold, lockoutWindowMs } = policy ?? assumed
+  if (lockoutThreshold === 0) return false
+  const counts = serverNow - fileTimeToMs(badPasswordTime) < lockoutWindowMs ? badPwdCount : 0
+  return counts + 1 >= lockoutThreshold - 1
+}
+
 const neverExpires = 2n ** 63n - 1n
-const hasExpired = ({ accountExpires, serverNow }: User): boolean =>
+export const hasExpired = ({ accountExpires, serverNow }: User): boolean =>
   accountExpires > 0n && accountExpires < neverExpires && fileTimeToMs(accountExpires) <= serverNow
 
 /** pwdLastSet = 0 ("must change") has no age. */
-function tooYoung({ pwdLastSet, serverNow }: User, { minAgeMs }: Policy): AgentOutcome | undefined {
+export function tooYoung({ pwdLastSet, serverNow }: User, { minAgeMs }: Policy): AgentOutcome | undefined {
   if (pwdLastSet <= 0n || minAgeMs === 0) return undefined
   const retryAt = fileTimeToMs(pwdLastSet) + minAgeMs
   return retryAt > serverNow ? { kind: 'policy.minAge', retryAt } : undefined

@@ -4,16 +4,17 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
+import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import type { Secret } from '../../shared/secret.ts'
 import { find, type Located } from '../lookup/find.ts'
 import type { Links } from '../lookup/links.ts'
 import type { Rule } from '../lookup/rules.ts'
 import { consistencyGuid, type User } from './account.ts'
 import { type Domain, type DomainFacts, type DomainSettings, openDomain } from './domain.ts'
-import type { Refusal } from './refusal.ts'
-import type { Extras } from './set-password.ts'
+import { causeOf, type Refusal } from './refusal.ts'
+import type { Extras, SetResult } from './set-password.ts'
 
-export type { Extras, Refusal, User }
+export type { Extras, Refusal, SetResult, User }
 
 export interface ForestSettings extends Omit<DomainSettings, 'domain' | 'servers' | 'ldapMs'> {
   name: string
@@ -31,6 +32,8 @@ export interface DirectorySettings {
 export interface Directory extends Omit<Domain, 'read' | 'search' | 'facts'> {
   /** `cloudAnchor`: 16 bytes. */
   locate(sourceAnchor: string, cloudAnchor?: Buffer): Promise<Located>
+  /** What a refused write means that carried no password. */
+  explain(refusal: Refusal): AgentOutcome
   /** An account wherever it is by now, whoever is linked to it. Undefined: it is gone. */
   account(of: Pick<User, 'domain' | 'guid'>): Promise<User | undefined>
   /** For the heartbeat: asks every domain, never throws. */
@@ -59,9 +62,15 @@ export function openDirectory({ forests, rules, ldapMs }: DirectorySettings, { c
   }
   return {
     locate: (sourceAnchor, cloudAnchor) => find(sourceAnchor, cloudAnchor, { rules, domains, links }),
+    explain(refusal) {
+      const cause = causeOf(refusal)
+      return { kind: cause === 'passwordPolicy' ? 'permissionDenied' : cause }
+    },
     account: async ({ domain, guid }) => domains.get(domain)?.read(guid, anyView),
     eligibility: (user) => of(user).eligibility(user),
     setPassword: (user, password, extras, mayBegin) => of(user).setPassword(user, password, extras, mayBegin),
+    changePassword: (user, passwords, extras, mayBegin) => of(user).changePassword(user, passwords, extras, mayBegin),
+    nearLockOut: (user) => of(user).nearLockOut(user),
     finish: (user, extras, mayBegin) => of(user).finish(user, extras, mayBegin),
     diagnose: (user, password, refusal) => of(user).diagnose(user, password, refusal),
     passwordState: (user) => of(user).passwordState(user),

@@ -15,13 +15,13 @@ import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Secret } from '../../shared/secret.ts'
 import { readAccount, searchAccounts, type User, type View } from './account.ts'
 import { endpointOf, type WriteResult } from './connection.ts'
-import { diagnose, eligibility } from './diagnosis.ts'
+import { diagnose, eligibility, nearLockOut } from './diagnosis.ts'
 import { currentPdcHost, openPdc, type Pdc, timeNow } from './pdc.ts'
 import { keepPolicies, type Policy } from './policy.ts'
 import { type PasswordState, type Proof, passwordState, provePassword } from './proof.ts'
 import type { Refusal } from './refusal.ts'
 import { readServerNow } from './rows.ts'
-import { type Extras, finish, type SetResult, setPassword } from './set-password.ts'
+import { changePassword, type Extras, finish, type SetResult, setPassword } from './set-password.ts'
 import { keepWarm } from './warm.ts'
 
 export interface DomainSettings {
@@ -56,6 +56,10 @@ export interface Domain {
   /** Before the write: disabled, expired, smart card, minimum age. */
   eligibility(user: User): Promise<AgentOutcome | undefined>
   setPassword(user: User, password: Secret, extras: Extras, mayBegin: () => boolean): Promise<SetResult>
+  /** With the old password as proof. */
+  changePassword(user: User, passwords: { old: Secret; fresh: Secret }, extras: Extras, mayBegin: () => boolean): Promise<SetResult>
+  /** Whether one more wrong attempt would bring the person within one of being locked out, however it ends. */
+  nearLockOut(user: User): Promise<boolean>
   /** The extras alone. */
   finish(user: User, extras: Extras, mayBegin?: () => boolean): Promise<WriteResult>
   /** Never throws: an answered refusal stays an answer when the policy cannot be read any more. */
@@ -113,6 +117,8 @@ export function openDomain(settings: DomainSettings, { clock, log }: { clock: Cl
     search: async (baseDn, anchor, view) => searchAccounts((await warm.get()).connection, baseDn, anchor, view),
     eligibility: async (user) => eligibility(user, await policies.of(await warm.get(), user)),
     setPassword: async (user, password, extras, mayBegin) => setPassword(await warm.get(), user, password, extras, mayBegin),
+    changePassword: async (user, passwords, extras, mayBegin) => changePassword(await warm.get(), user, passwords, extras, mayBegin),
+    nearLockOut: async (user) => nearLockOut(user, await policies.of(await warm.get(), user)),
     finish: async (user, extras, mayBegin = () => true) => finish((await warm.get()).connection, user, extras, mayBegin),
     async diagnose(user, password, refusal) {
       const policy = await warm

@@ -43,10 +43,10 @@ export interface PdcOptions extends Omit<ConnectionOptions, 'openMs'> {
 }
 
 /** LDAP_SERVER_POLICY_HINTS_OID and its deprecated twin ([MS-ADTS] 3.1.1.3.4.1.27), preferred first. */
-const hintsOids = ['1.2.840.113556.1.4.2239', '1.2.840.113556.1.4.2066']
+export const hintsOids: readonly string[] = ['1.2.840.113556.1.4.2239', '1.2.840.113556.1.4.2066']
 /** LDAP_CAP_ACTIVE_DIRECTORY_PARTIAL_SECRETS_OID ([MS-ADTS] 3.1.1.3.4.3.5): a read-only controller. */
 const readOnlyOid = '1.2.840.113556.1.4.1920'
-const rootAttributes = ['defaultNamingContext', 'dnsHostName', 'supportedControl', 'supportedCapabilities', 'currentTime']
+export const rootAttributes = ['defaultNamingContext', 'dnsHostName', 'supportedControl', 'supportedCapabilities', 'currentTime']
 
 /** Throws DIRECTORY_UNAVAILABLE if no server leads to one, DIRECTORY_CONFIGURATION if one says what cannot be right. */
 export async function openPdc(options: PdcOptions): Promise<Pdc> {
@@ -108,10 +108,10 @@ function toPdc(connection: Connection, endpoint: Endpoint, root: Row, { domain, 
   return { connection, endpoint, host, isEmulator: true, domainHead: domainHeadOf(root, domain), hintsOid, time }
 }
 
-const oidsIn = (root: Row, name: string): string[] => allOf(root, name).map((oid) => oid.toString('latin1'))
+export const oidsIn = (root: Row, name: string): string[] => allOf(root, name).map((oid) => oid.toString('latin1'))
 const isWritable = (root: Row): boolean => !oidsIn(root, 'supportedCapabilities').includes(readOnlyOid)
 
-function domainHeadOf(root: Row, domain: string): string {
+export function domainHeadOf(root: Row, domain: string): string {
   const head = required(textOf(root, 'defaultNamingContext'), 'defaultNamingContext')
   const expected = domain.split('.').map((label) => `DC=${label}`)
   if (head.toLowerCase() !== expected.join(',').toLowerCase()) throw misconfigured('the server belongs to another domain than configured')
@@ -119,7 +119,7 @@ function domainHeadOf(root: Row, domain: string): string {
 }
 
 /** DNS name of the PDC emulator, in lower case. */
-async function pdcHost(connection: Connection, domainHead: string): Promise<string> {
+export async function pdcHost(connection: Connection, domainHead: string): Promise<string> {
   const owner = textOf(await readBase(connection, domainHead, ['fSMORoleOwner']), 'fSMORoleOwner')
   const server = /^CN=NTDS Settings,(.+)$/is.exec(owner ?? '')?.[1]
   if (server === undefined) throw misconfigured('the domain names no PDC emulator (fSMORoleOwner)')

@@ -13,13 +13,29 @@ afterEach(() => sample.close())
 
 test('the policy of the domain, kept for a minute', async () => {
   const alice = await sample.find('alice.adams')
-  const first = { minLength: 10, historyLength: 5, complexity: true, minAgeMs: 0, minAgeMinutes: 0 }
+  const first = {
+    minLength: 10,
+    historyLength: 5,
+    complexity: true,
+    minAgeMs: 0,
+    minAgeMinutes: 0,
+    lockoutThreshold: 10,
+    lockoutWindowMs: 1_800_000,
+  }
   expect(await sample.directory.policy(alice)).toEqual(first)
   sample.server.control.setPolicy({ minPwdLength: 14, pwdHistoryLength: 24, complexity: false, minPwdAgeMs: 90_500 })
   hand.pass(59_999)
   expect(await sample.directory.policy(alice)).toEqual(first)
   hand.pass(1)
-  const second = { minLength: 14, historyLength: 24, complexity: false, minAgeMs: 90_500, minAgeMinutes: 2 }
+  const second = {
+    minLength: 14,
+    historyLength: 24,
+    complexity: false,
+    minAgeMs: 90_500,
+    minAgeMinutes: 2,
+    lockoutThreshold: 10,
+    lockoutWindowMs: 1_800_000,
+  }
   expect(await sample.directory.policy(alice)).toEqual(second)
 })
 
@@ -27,7 +43,15 @@ test('a fine-grained policy applies to whom the directory says, if it can be rea
   await addPolicyObject()
   const { dn, password } = sample.server.forest.administrator
   const directory = sample.open({ bindDn: dn, bindPassword: Secret.fromText(password) })
-  const strict = { minLength: 40, historyLength: 0, complexity: true, minAgeMs: 60_000, minAgeMinutes: 1 }
+  const strict = {
+    minLength: 40,
+    historyLength: 0,
+    complexity: true,
+    minAgeMs: 60_000,
+    minAgeMinutes: 1,
+    lockoutThreshold: 0,
+    lockoutWindowMs: 1_800_000,
+  }
   expect(await directory.policy(await sample.find('alice.adams'))).toEqual(strict)
   expect(await directory.policy(await sample.find('bob.brown'))).toMatchObject({ minLength: 10 })
 })

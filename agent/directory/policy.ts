@@ -15,6 +15,10 @@ import { integerOf, type Row, readBase, required, textOf } from './rows.ts'
 
 export interface Policy extends PolicyFacts {
   minAgeMs: number
+  /** Wrong attempts that lock an account out; 0: none do. */
+  lockoutThreshold: number
+  /** After this long without a wrong attempt the count starts anew. */
+  lockoutWindowMs: number
 }
 
 const keptMs = 60_000
@@ -26,12 +30,16 @@ const domainNames = {
   historyLength: 'pwdHistoryLength',
   complexity: 'pwdProperties',
   minAge: 'minPwdAge',
+  lockoutThreshold: 'lockoutThreshold',
+  lockoutWindow: 'lockOutObservationWindow',
 }
 const fineGrainedNames: typeof domainNames = {
   minLength: 'msDS-MinimumPasswordLength',
   historyLength: 'msDS-PasswordHistoryLength',
   complexity: 'msDS-PasswordComplexityEnabled',
   minAge: 'msDS-MinimumPasswordAge',
+  lockoutThreshold: 'msDS-LockoutThreshold',
+  lockoutWindow: 'msDS-LockoutObservationWindow',
 }
 
 export interface Policies {
@@ -77,6 +85,8 @@ function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
     complexity: isComplex(complexity),
     minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), most.minAgeMinutes),
     minAgeMs,
+    lockoutThreshold: Number(integerOf(row, names.lockoutThreshold) ?? 0n),
+    lockoutWindowMs: intervalMs(integerOf(row, names.lockoutWindow)),
   }
 }
 

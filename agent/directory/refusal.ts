@@ -36,6 +36,7 @@ export type Cause = 'passwordPolicy' | PlainKind
 
 interface Row {
   ldapCode: number
+  /** Absent: whatever they are. Empty: there are none. */
   hex?: string
   cause: Cause
   why: string
@@ -47,6 +48,8 @@ export const refusals: readonly Row[] = [
   { ldapCode: 53, hex: '0000052D', cause: 'passwordPolicy', why: 'ERROR_PASSWORD_RESTRICTION, as most servers say it' },
   { ldapCode: 19, hex: '00000056', cause: 'wrongPassword', why: 'ERROR_INVALID_PASSWORD: the old password of a change' },
   { ldapCode: 19, hex: '00000775', cause: 'accountLocked', why: 'ERROR_ACCOUNT_LOCKED_OUT: a change while locked out' },
+  { ldapCode: 19, hex: '00000005', cause: 'cannotChange', why: 'ERROR_ACCESS_DENIED: a change, and Change Password is denied' },
+  { ldapCode: 19, hex: '', cause: 'cannotChange', why: 'the same as Samba says it: no digits' },
   { ldapCode: 32, cause: 'userNotFound', why: 'noSuchObject: deleted since it was found' },
   { ldapCode: 50, cause: 'permissionDenied', why: 'insufficientAccessRights: 00002098, 00000005 or no digits' },
   { ldapCode: 1, hex: '00002020', cause: 'directoryUnavailable', why: 'the connection is not authenticated, as Samba says it' },
@@ -62,4 +65,4 @@ export const refusals: readonly Row[] = [
  * set-up problem for an administrator (12 control missing, 8 or 53/0000001F encryption required, …): permissionDenied.
  */
 export const causeOf = ({ ldapCode, hex }: Refusal): Cause =>
-  refusals.find((row) => row.ldapCode === ldapCode && (row.hex === undefined || row.hex === hex))?.cause ?? 'permissionDenied'
+  refusals.find((row) => row.ldapCode === ldapCode && (row.hex === undefined || row.hex === (hex ?? '')))?.cause ?? 'permissionDenied'

@@ -50,6 +50,35 @@ export async function setPassword(
   return finishAfterSet(connection, user)
 }
 
+/**
+ * A change proves the old password: delete the old value, add the new one, in one modify ([MS-ADTS] 3.1.1.3.1.5.2). The server
+ * keeps to the policy by itself; there is nothing to hint. A wrong old password counts towards the person's lock-out.
+ */
+export async function changePassword(
+  { connection }: Pdc,
+  user: User,
+  { old, fresh }: { old: Secret; fresh: Secret },
+  { unlock, mustChange }: Extras,
+  mayBegin: () => boolean,
+): Promise<SetResult> {
+  const [oldValue, newValue] = [quotedUtf16(old), quotedUtf16(fresh)]
+  try {
+    const passwords = [
+      new Change({ operation: 'delete', modification: new SecretAttribute('unicodePwd', oldValue) }),
+      new Change({ operation: 'add', modification: new SecretAttribute('unicodePwd', newValue) }),
+    ]
+    const result = await connection.write(async (client) => {
+      if (!mayBegin()) return { kind: 'notBegun' }
+      await client.modify(guidDn(user.guid), [...passwords, ...(unlock ? [unlocked()] : [])])
+      return { kind: 'done' }
+    })
+    if (result.kind !== 'done' || !mustChange) return result
+  } finally {
+    for (const value of [oldValue, newValue]) value.fill(0)
+  }
+  return finishAfterSet(connection, user)
+}
+
 /** Only the extras: what a redelivery may still have to do, and "unlock without a reset". Doing it twice changes nothing more. */
 export async function finish(connection: Connection, user: User, extras: Extras, mayBegin: () => boolean): Promise<WriteResult> {
   const changes = [...(extras.unlock ? [unlocked()] : []), ...(extras.mustChange ? [changeRequired()] : [])]

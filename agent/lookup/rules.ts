@@ -18,7 +18,7 @@ export interface Rule extends View {
 }
 
 /** DNS name, lower case, of the domain a rule looks into. */
-export const domainOfRule = ({ baseDn }: Rule): string => domainOf(baseDn) ?? ''
+export const domainOfRule = ({ baseDn }: Pick<Rule, 'baseDn'>): string => domainOf(baseDn) ?? ''
 
 export const byPrecedence = (a: Rule, b: Rule): number => a.precedence - b.precedence
 

@@ -58,6 +58,8 @@ export interface Flow {
 export interface FlowPerson {
   id: string
   sourceAnchor?: string | undefined
+  /** The source anchor is not the one this person was first served with. */
+  linkChanged?: true | undefined
 }
 
 export interface FlowRow extends Row<Flow> {

@@ -69,6 +69,7 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
   if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
+  if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
 
   const id = newId()

@@ -4,11 +4,13 @@
  * A try is spent by a conditional write before its result is told, so that guesses at once cannot share one. For a name
  * nobody has, no code is ever right; the answers are the same.
  */
+import type { Log } from '../../shared/log.ts'
 import { isGate } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Agents } from '../relay/agents.ts'
 import { type Challenge, type FlowDeps, type FlowPerson, type FlowRow, openFlow, type RecentFlows, saveFlow } from './flow.ts'
+import { fitsPin } from './pin.ts'
 
 export interface VerifyDeps extends FlowDeps {
   people: {
@@ -16,6 +18,7 @@ export interface VerifyDeps extends FlowDeps {
   }
   agents: Pick<Agents, 'writeback'>
   recent: RecentFlows
+  log: Log
 }
 
 export const verify =
@@ -47,10 +50,14 @@ export const verify =
 const isRight = async (flow: FlowRow, { code, nonce }: Challenge, given: string, { macs }: VerifyDeps): Promise<boolean> =>
   code !== undefined && (await macs.fits(code, 'code', [flow.id, nonce, given]))
 
-async function personOf({ personId }: Challenge, { people }: VerifyDeps): Promise<FlowPerson | undefined> {
-  const person = personId === undefined ? undefined : await people.byId(personId)
+async function personOf({ personId }: Challenge, deps: VerifyDeps): Promise<FlowPerson | undefined> {
+  const person = personId === undefined ? undefined : await deps.people.byId(personId)
   if (!person?.enabled) return undefined
-  return { id: person.id, sourceAnchor: person.synchronized ? person.sourceAnchor : undefined }
+  const { id, sourceAnchor } = person
+  if (!person.synchronized || sourceAnchor === undefined) return { id }
+  if (await fitsPin(id, sourceAnchor, deps)) return { id, sourceAnchor }
+  deps.log('linkChanged', { person: id })
+  return { id, sourceAnchor, linkChanged: true }
 }
 
 async function spendTry(flow: FlowRow, deps: VerifyDeps): Promise<Answer> {

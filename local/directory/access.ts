@@ -74,6 +74,13 @@ export function editOwn(entry: Entry, edit: (own: Descriptor) => Descriptor): vo
 export const denyChange = (entry: Entry): void =>
   editOwn(entry, (present) => own([...cannotChange, ...(present.dacl?.aces ?? [])], present.control))
 
+/** "Disable inheritance", and what was inherited removed. */
+export const blockInheritance = (entry: Entry): void =>
+  editOwn(entry, (present) => ({ ...present, control: present.control | controlBit.daclProtected }))
+
+export const allowReading = (entry: Entry, sid: Buffer): void =>
+  editOwn(entry, (present) => own([entryFor(sid, accessMask.genericRead), ...(present.dacl?.aces ?? [])], present.control))
+
 /** schemaIDGUID of the classes that entries here are inherited by. */
 const classIds: Readonly<Record<string, Buffer | undefined>> = {
   user: guidOctets('bf967aba-0de6-11d0-a285-00aa003049e2'),

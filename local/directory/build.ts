@@ -8,9 +8,10 @@ import type { Clock } from '../../shared/clock.ts'
 import { denyChange } from './access.ts'
 import { completed, create } from './add.ts'
 import { Attributes, type Value } from './attributes.ts'
+import { forgetPassword } from './credential.ts'
 import { delegableRights, delegate } from './delegation.ts'
-import { dnKey, parseDn } from './dn.ts'
-import { type Domain, dnsDomain, emptyDomain, places } from './domain.ts'
+import { dnKey, formatDn, parseDn } from './dn.ts'
+import { type Domain, dnsDomain, emptyDomain, places, serverEntryName } from './domain.ts'
 import type { Entry } from './entries.ts'
 import { filetime, guidOctets, interval, sidOctets } from './identifiers.ts'
 import { accountFlag, classes } from './schema.ts'
@@ -33,7 +34,8 @@ export const samplePolicy = {
 } as const
 
 export function buildDomain(forest: SampleForest, clock: Clock): Domain {
-  const names = { baseDn: parseBase(forest.baseDn), netbiosName: forest.netbiosName, hostName: forest.hostName }
+  const { netbiosName, hostName, siblings = [] } = forest
+  const names = { baseDn: parseBase(forest.baseDn), rootDn: parseBase(forest.rootDn ?? forest.baseDn), netbiosName, hostName, siblings }
   const head: Entry = { dn: names.baseDn, attributes: new Attributes(), credential: undefined }
   const domain = emptyDomain(names, head, forest.domainSid, clock)
   // instanceType 5: head of a writable naming context ([MS-ADTS], instanceType).
@@ -63,19 +65,27 @@ function place(domain: Domain, dn: string, values: Values, password?: string): E
   return entry
 }
 
+/** The same in every domain of a forest: the servers, and which domain lies where ([MS-ADTS] 6.1.1.2). */
 function placeConfiguration(domain: Domain): void {
-  const { base, configuration, server, settings } = places(domain)
+  const { configuration, servers } = places(domain)
   place(domain, configuration, { objectClass: 'configuration' })
   const sites = `CN=Sites,${configuration}`
   const site = `CN=Default-First-Site-Name,${sites}`
-  for (const dn of [sites, site, `CN=Servers,${site}`, `CN=Partitions,${configuration}`]) place(domain, dn, { objectClass: 'container' })
-  place(domain, server, { objectClass: 'server', dNSHostName: domain.hostName })
-  place(domain, settings, { objectClass: 'nTDSDSA' })
-  place(domain, `CN=${domain.netbiosName},CN=Partitions,${configuration}`, {
+  for (const dn of [sites, site, servers, `CN=Partitions,${configuration}`]) place(domain, dn, { objectClass: 'container' })
+  placeServer(domain, domain)
+  for (const { baseDn, ...names } of domain.siblings) placeServer(domain, { ...names, baseDn: parseBase(baseDn) })
+}
+
+function placeServer(domain: Domain, names: Pick<Domain, 'baseDn' | 'netbiosName' | 'hostName'>): void {
+  const { configuration, servers } = places(domain)
+  const server = `CN=${serverEntryName({ ...names, rootDn: domain.rootDn })},${servers}`
+  place(domain, server, { objectClass: 'server', dNSHostName: names.hostName })
+  place(domain, `CN=NTDS Settings,${server}`, { objectClass: 'nTDSDSA' })
+  place(domain, `CN=${names.netbiosName},CN=Partitions,${configuration}`, {
     objectClass: 'crossRef',
-    nCName: base,
-    nETBIOSName: domain.netbiosName,
-    dnsRoot: dnsDomain(domain),
+    nCName: formatDn(names.baseDn),
+    nETBIOSName: names.netbiosName,
+    dnsRoot: dnsDomain(names),
     systemFlags: 3,
   })
 }
@@ -163,6 +173,7 @@ export function placeUser(domain: Domain, user: SampleUser): Entry {
   const entry = place(domain, user.dn, values, user.password)
   if (is('mustChange')) entry.attributes.set('pwdLastSet', 0)
   if (is('cannotChange')) denyChange(entry)
+  if (is('smartCard')) forgetPassword(entry)
   if (is('protected')) join(domain, `CN=Domain Admins,${places(domain).users}`, user.dn)
   if (is('nestedProtected')) join(domain, `CN=Server Team,OU=Groups,${places(domain).base}`, user.dn)
   return entry

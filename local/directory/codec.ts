@@ -33,6 +33,8 @@ export type Request =
   | { kind: 'modify'; dn: string; changes: Change[] }
   | { kind: 'add'; dn: string; attributes: AttributeValues[] }
   | { kind: 'delete'; dn: string }
+  /** `superior` is undefined when it stays below the same parent. */
+  | { kind: 'rename'; dn: string; rdn: string; superior: string | undefined }
   | { kind: 'compare'; dn: string; name: string; value: Buffer }
   | { kind: 'extended'; oid: string }
   | { kind: 'unknown' }
@@ -56,6 +58,7 @@ const readers: Record<number, (content: Buffer) => Request> = {
   [0x66]: readModify,
   [0x68]: (content) => ({ kind: 'add', dn: textAt(content, 0), attributes: listAt(content, 1).map(readAttribute) }),
   [0x4a]: (content) => ({ kind: 'delete', dn: readText(content) }),
+  [0x6c]: readRename,
   [0x6e]: readCompare,
   [0x50]: () => ({ kind: 'abandon' }),
   [0x77]: (content) => ({ kind: 'extended', oid: readText(contentAt(children(content), 0, 0x80)) }),
@@ -111,6 +114,14 @@ function readModify(content: Buffer): Request {
     return { operation, ...readAttribute(attribute) }
   })
   return { kind: 'modify', dn: textAt(content, 0), changes }
+}
+
+/** Active Directory always deletes the old RDN ([MS-ADTS] 3.1.1.5.4): deleteoldrdn is not looked at. */
+function readRename(content: Buffer): Request {
+  const parts = children(content)
+  const superior = parts[3]?.tag === 0x80 ? readText(parts[3].content) : undefined
+  const [dn, rdn] = [0, 1].map((index) => readText(contentAt(parts, index, universal.octets)))
+  return { kind: 'rename', dn: dn ?? '', rdn: rdn ?? '', superior }
 }
 
 function readCompare(content: Buffer): Request {

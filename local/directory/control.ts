@@ -4,6 +4,7 @@
  * These act as the machine's owner would: rights are not checked, but names and values are. Unknown names throw.
  */
 import { randomBytes } from 'node:crypto'
+import { allowReading, blockInheritance } from './access.ts'
 import { isLocked, mustChangePassword } from './account.ts'
 import type { Attributes } from './attributes.ts'
 import { placeUser } from './build.ts'
@@ -124,6 +125,15 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
     /** Takes every delegated right away from one account. */
     revoke(trustee: string): undefined {
       takeAway(domain, entryOf(domain, trustee))
+    },
+    /** "Disable inheritance": what was granted above does not reach it any more. */
+    blockInheritance(name: string): undefined {
+      blockInheritance(entryOf(domain, name))
+    },
+    /** Lets one account read what is hidden from ordinary ones: a password settings object. */
+    allowReading(trustee: string, name: string): undefined {
+      const [sid] = entryOf(domain, trustee).attributes.values('objectSid')
+      if (sid !== undefined) allowReading(entryOf(domain, name), sid)
     },
     setSupportedControls(oids: string[]): undefined {
       domain.supportedControls = oids

@@ -23,6 +23,11 @@ export function setPassword(credential: Credential, password: string): void {
   credential.digests = [digest(credential, password), ...credential.digests].slice(0, keptDigests)
 }
 
+/** A password that nobody knows, as Samba and Windows give to who must use a smart card from now on. */
+export function forgetPassword({ credential }: { credential: Credential | undefined }): void {
+  if (credential !== undefined) setPassword(credential, randomBytes(32).toString('base64'))
+}
+
 /** How long ago the password was in force: 0 is now, 1 the one before; undefined when it is none of the kept ones. */
 export function passwordAge(credential: Credential, password: string): number | undefined {
   const wanted = digest(credential, password)

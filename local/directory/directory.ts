@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import tls from 'node:tls'
 import { type Clock, systemClock } from '../../shared/clock.ts'
-import type { StandIn } from '../stand-in.ts'
+import type { Power, StandIn } from '../stand-in.ts'
 import { buildDomain } from './build.ts'
 import { type DirectoryControl, directoryControl } from './control.ts'
 import { placeCrowd } from './crowd.ts'
@@ -32,11 +32,13 @@ export interface DirectoryOptions {
   /** How many people without a password besides; none if absent. */
   crowd?: number
   clock?: Clock
+  /** A password filter: passwords with one of these inside are refused. */
+  bannedSubstrings?: readonly string[]
 }
 
 export type DirectoryAddresses = { ldaps: string; ldap?: string }
 
-export interface Directory extends StandIn<Record<string, string>, DirectoryControl> {
+export interface Directory extends StandIn<Record<string, string>, DirectoryControl & Power> {
   addresses: DirectoryAddresses & Record<string, string>
   /** Names, identifiers and first passwords of everybody inside. */
   forest: SampleForest
@@ -49,29 +51,40 @@ export async function startDirectory(options: DirectoryOptions): Promise<Directo
   const named = { ...(hostName ? { hostName } : {}), ...(baseDn ? { baseDn } : {}), ...(netbiosName ? { netbiosName } : {}) }
   const forest = options.forest ?? sampleForest(named)
   const domain = buildDomain(forest, options.clock ?? systemClock)
+  domain.bannedSubstrings = options.bannedSubstrings ?? []
   placeCrowd(domain, options.crowd ?? 0)
   const faults = new Faults()
   const sockets = new Set<Socket>()
 
+  const surroundings = { domain, faults, sockets }
   const secure = tls.createServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2', noDelay: true })
-  const ldaps = await listen(secure, 'secureConnection', options.port ?? 0, { domain, faults, sockets })
+  accept(secure, 'secureConnection', surroundings)
+  const ldaps = await listen(secure, options.port ?? 0)
   const clear = options.clearPort === undefined ? undefined : net.createServer({ noDelay: true })
-  const ldap = clear && (await listen(clear, 'connection', options.clearPort ?? 0, { domain, faults, sockets }))
+  if (clear) accept(clear, 'connection', surroundings)
+  const ldap = clear && (await listen(clear, options.clearPort ?? 0))
 
   const drop = () => {
     for (const socket of sockets) socket.destroy()
   }
+  const stop = async (): Promise<undefined> => {
+    const closed = [secure, clear].map((server) => server?.listening && once(server, 'close'))
+    secure.close()
+    clear?.close()
+    drop()
+    await Promise.all(closed)
+  }
+  const start = async (): Promise<undefined> => {
+    await listen(secure, ldaps)
+    if (clear && ldap !== undefined) await listen(clear, ldap)
+  }
   return {
     addresses: { ldaps: `ldaps://${host}:${ldaps}`, ...(ldap === undefined ? {} : { ldap: `ldap://${host}:${ldap}` }) },
-    control: directoryControl(domain, faults, { size: () => sockets.size, drop }),
+    control: { ...directoryControl(domain, faults, { size: () => sockets.size, drop }), stop, start },
     forest,
     async close() {
       faults.clear()
-      const closed = [secure, clear].map((server) => server && once(server, 'close'))
-      secure.close()
-      clear?.close()
-      drop()
-      await Promise.all(closed)
+      await stop()
     },
   }
 }
@@ -82,13 +95,16 @@ interface Surroundings {
   sockets: Set<Socket>
 }
 
-async function listen(server: Server, event: 'secureConnection' | 'connection', port: number, { domain, faults, sockets }: Surroundings) {
+function accept(server: Server, event: 'secureConnection' | 'connection', { domain, faults, sockets }: Surroundings): void {
   // Also what has not finished its handshake is ended on close. A failed handshake is the client's affair.
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
   })
   server.on(event, (socket: Socket) => serve(domain, faults, socket, event === 'secureConnection'))
+}
+
+async function listen(server: Server, port: number): Promise<number> {
   server.listen(port, host)
   await once(server, 'listening')
   return (server.address() as AddressInfo).port

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dnKey, escapeValue, formatDn, parseDn } from './dn.ts'
+import { dnKey, escapeValue, formatDn, isWithin, parseDn } from './dn.ts'
 
 test.each([
   ['CN=Comma\\, Name,DC=test', 'Comma, Name'],
@@ -35,7 +35,10 @@ test('every value survives being written and read', () => {
   )
 })
 
-test('names compare without regard to case and blanks', () => {
+test('names compare without regard to case and blanks, and know their ancestors', () => {
   const one = parseDn('cn=ALICE , ou=Staff,dc=test') ?? []
   expect(dnKey(one)).toBe(dnKey(parseDn('CN=alice,OU=staff,DC=TEST') ?? []))
+  expect(isWithin(one, parseDn('OU=staff,DC=test') ?? [])).toBe(true)
+  expect(isWithin(one, parseDn('OU=other,DC=test') ?? [])).toBe(false)
+  expect(isWithin(parseDn('CN=x\\,OU\\=staff,DC=test') ?? [], parseDn('OU=staff,DC=test') ?? [])).toBe(false)
 })

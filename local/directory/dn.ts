@@ -74,3 +74,6 @@ export function keyOfText(text: string): string | undefined {
   const dn = parseDn(text)
   return dn === undefined ? undefined : dnKey(dn)
 }
+
+export const isWithin = (dn: Dn, ancestor: Dn): boolean =>
+  dn.length >= ancestor.length && dnKey(dn.slice(dn.length - ancestor.length)) === dnKey(ancestor)

@@ -6,17 +6,22 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import { oid } from './controls.ts'
-import { type Dn, formatDn } from './dn.ts'
+import { type Dn, dnKey, formatDn } from './dn.ts'
 import { type Entry, Tree } from './entries.ts'
 import { generalizedTime } from './identifiers.ts'
 import { type PasswordPolicy, policyFor } from './policy.ts'
+import type { DomainNames } from './seed.ts'
 
 export interface Domain {
   readonly tree: Tree
   readonly clock: Clock
   readonly baseDn: Dn
+  /** The forest's root domain, whose configuration all its domains share. */
+  readonly rootDn: Dn
   readonly netbiosName: string
   readonly hostName: string
+  /** The forest's other domains: other servers answer for them. */
+  readonly siblings: readonly DomainNames[]
   readonly domainSid: string
   readonly head: Entry
   readonly passwordWrites: Map<string, number>
@@ -30,22 +35,31 @@ export interface Domain {
   usn: number
 }
 
-export type Names = Pick<Domain, 'baseDn' | 'netbiosName' | 'hostName'>
+export type Names = Pick<Domain, 'baseDn' | 'rootDn' | 'netbiosName' | 'hostName' | 'siblings'>
 
 export const domainPolicy = (domain: Domain, user: Entry): PasswordPolicy => policyFor(domain.tree, domain.head, user)
 
 /** `DC1`, the first label of the host name in capitals. */
-export const serverName = ({ hostName }: Names): string => (hostName.split('.')[0] ?? hostName).toUpperCase()
-export const dnsDomain = ({ baseDn }: Names): string => baseDn.map((rdn) => rdn.value).join('.')
+export const serverName = ({ hostName }: Pick<Names, 'hostName'>): string => (hostName.split('.')[0] ?? hostName).toUpperCase()
+export const dnsName = (dn: Dn): string => dn.map((rdn) => rdn.value).join('.')
+export const dnsDomain = ({ baseDn }: Pick<Names, 'baseDn'>): string => dnsName(baseDn)
+
+/** Server objects of all domains lie in one container: those of a child domain carry its name, too. */
+export const serverEntryName = ({ hostName, baseDn, rootDn }: Pick<Names, 'hostName' | 'baseDn' | 'rootDn'>): string =>
+  dnKey(baseDn) === dnKey(rootDn) ? serverName({ hostName }) : `${baseDn[0]?.value.toUpperCase()}-${serverName({ hostName })}`
 
 /** Well-known places below the domain head. */
 export const places = (names: Names) => {
   const base = formatDn(names.baseDn)
-  const configuration = `CN=Configuration,${base}`
-  const server = `CN=${serverName(names)},CN=Servers,CN=Default-First-Site-Name,CN=Sites,${configuration}`
+  const root = formatDn(names.rootDn)
+  const configuration = `CN=Configuration,${root}`
+  const servers = `CN=Servers,CN=Default-First-Site-Name,CN=Sites,${configuration}`
+  const server = `CN=${serverEntryName(names)},${servers}`
   return {
     base,
+    root,
     configuration,
+    servers,
     schema: `CN=Schema,${configuration}`,
     server,
     settings: `CN=NTDS Settings,${server}`,

@@ -1,8 +1,8 @@
 /**
  * The tree: every entry by its name and by its GUID, and the bases a request may name.
  *
- * A base is a DN, `<GUID=…>` or `<SID=…>` ([MS-ADTS] 3.1.1.3.1.2.4). Entries are never renamed here, so a name found
- * once stays right; parents exist before children and outlive them.
+ * A base is a DN, `<GUID=…>` or `<SID=…>` ([MS-ADTS] 3.1.1.3.1.2.4). An entry stays the same object when its name changes;
+ * parents exist before children and outlive them.
  */
 import type { Attributes } from './attributes.ts'
 import type { Scope } from './codec.ts'
@@ -11,7 +11,8 @@ import { type Dn, dnKey, formatDn, parseDn } from './dn.ts'
 import { guidOctets, sidOctets } from './identifiers.ts'
 
 export interface Entry {
-  readonly dn: Dn
+  /** Changed by `Tree.rename` alone, which knows where it is indexed. */
+  dn: Dn
   /** `attributes` is replaced as a whole by a modify: readers see all of a write or nothing. */
   attributes: Attributes
   /** What a password is checked against; users only. */
@@ -44,6 +45,17 @@ export class Tree {
     this.#byGuid.delete(entry.attributes.values('objectGUID')[0]?.toString('hex') ?? '')
     this.ofClass(className(entry)).delete(entry)
     this.#countChild(entry, -1)
+  }
+
+  /** Names of the entry and of all below it begin with `dn` from now on. */
+  rename(entry: Entry, dn: Dn): void {
+    const moved = [...this.within(entry, 'sub')]
+    const depth = entry.dn.length
+    for (const each of moved) {
+      this.remove(each)
+      each.dn = [...each.dn.slice(0, -depth), ...dn]
+    }
+    for (const each of moved) this.add(each)
   }
 
   #countChild(entry: Entry, by: number): void {

@@ -7,12 +7,13 @@
 import type { Attributes } from './attributes.ts'
 import { changeAttribute } from './change-attribute.ts'
 import type { Change, RequestOf } from './codec.ts'
-import { setPassword } from './credential.ts'
+import { forgetPassword, setPassword } from './credential.ts'
 import { type Domain, touch } from './domain.ts'
 import type { Base, Entry } from './entries.ts'
 import { filetime, guidText } from './identifiers.ts'
 import { type Result, refusals, success } from './result.ts'
 import { mayWrite } from './rights.ts'
+import { accountFlag } from './schema.ts'
 import { isPasswordChange, judgePasswordWrite, type PasswordWrite, parsePasswordWrite } from './set-password.ts'
 
 export interface ModifyConditions {
@@ -53,6 +54,8 @@ export function modify(domain: Domain, actor: Entry, request: RequestOf<'modify'
 const isZeroPwdLastSet = (change: Change): boolean => change.name.toLowerCase() === 'pwdlastset' && change.values[0]?.toString() === '0'
 
 function commit(domain: Domain, entry: Entry, draft: Attributes, write: PasswordWrite | undefined): void {
+  const demandsCard = (attributes: Attributes) => (attributes.number('userAccountControl') & accountFlag.smartCardRequired) !== 0
+  if (demandsCard(draft) && !demandsCard(entry.attributes)) forgetPassword(entry)
   entry.attributes = draft
   if (write !== undefined && entry.credential !== undefined) {
     setPassword(entry.credential, write.password)

@@ -14,6 +14,7 @@ const responseTags: Partial<Record<Request['kind'], number>> = {
   modify: 0x67,
   add: 0x69,
   delete: 0x6b,
+  rename: 0x6d,
   compare: 0x6f,
   extended: 0x78,
 }
@@ -29,7 +30,12 @@ const control = ({ oid, critical, value }: Control): Buffer =>
     ...(value === undefined ? [] : [octets(value)]),
   )
 
-const ldapResult = (result: Result): Buffer[] => [integer(result.code, universal.enumerated), octets(''), octets(result.text)]
+const ldapResult = (result: Result): Buffer[] => [
+  integer(result.code, universal.enumerated),
+  octets(''),
+  octets(result.text),
+  ...(result.referral === undefined ? [] : [constructed(0xa3, octets(result.referral))]),
+]
 
 export function encodeResult(id: number, kind: Request['kind'], result: Result, controls: readonly Control[] = []): Buffer {
   return ldapMessage(id, constructed(responseTags[kind] ?? 0x78, ...ldapResult(result)), controls)

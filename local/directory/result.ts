@@ -8,6 +8,8 @@
 export interface Result {
   code: number
   text: string
+  /** With code 10: where to ask instead (RFC 4511 §4.1.10). */
+  referral?: string
 }
 
 export const code = {
@@ -18,6 +20,7 @@ export const code = {
   compareFalse: 5,
   compareTrue: 6,
   authMethodNotSupported: 7,
+  referral: 10,
   unavailableCriticalExtension: 12,
   noSuchAttribute: 16,
   constraintViolation: 19,
@@ -74,9 +77,13 @@ export const refusals = {
   unknownControl: refusal(code.unavailableCriticalExtension, '00000057', 'a critical control is not supported'),
   sizeLimit: { code: code.sizeLimitExceeded, text: '' },
   badCookie: refusal(code.unwillingToPerform, '00000057', 'the paging cookie is not one of this connection'),
+  parentNotFound: refusal(code.other, '00002095', 'the new parent does not exist'),
+  ownDescendant: refusal(code.unwillingToPerform, '00002035', 'the object cannot be moved below itself'),
   noSuchObject: refusal(code.noSuchObject, '00002030', 'no such object'),
   memberNotFound: refusal(code.noSuchObject, '00000525', 'the specified member does not exist'),
   badName: refusal(code.invalidDnSyntax, '00002032', 'the name is no distinguished name'),
+  /** "User cannot change password": the digits are those reported of Windows; Samba gives none. */
+  mayNotChange: refusal(code.constraintViolation, '00000005', 'the password may not be changed by the user'),
   accessDenied: refusal(code.insufficientAccessRights, '00002098', 'insufficient access rights'),
   clearPort: refusal(code.unwillingToPerform, '0000001F', 'passwords are only set on an encrypted connection'),
   malformedPassword: refusal(

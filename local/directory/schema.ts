@@ -16,7 +16,7 @@ export interface AttributeKind {
 
 const peopleOne: Record<Syntax, string> = {
   text: `cn ou dc name displayName givenName sn mail userPrincipalName sAMAccountName department title telephoneNumber mobile
-    company employeeID info initials uid preferredLanguage c l st userWorkstations nETBIOSName dNSHostName
+    company employeeID employeeType msDS-ExternalDirectoryObjectId info initials uid preferredLanguage c l st userWorkstations nETBIOSName dNSHostName
     msDS-PasswordReversibleEncryptionEnabled msDS-PasswordComplexityEnabled`,
   integer: `userAccountControl accountExpires pwdLastSet lockoutTime adminCount primaryGroupID groupType codePage countryCode
     minPwdLength pwdHistoryLength pwdProperties minPwdAge maxPwdAge lockoutThreshold lockOutObservationWindow lockoutDuration

@@ -2,28 +2,14 @@
  * The sample forest as data: names, identifiers and first passwords from which this directory, the Graph stand-in and the
  * tests are all fed, so that they agree on who is who.
  *
- * Passwords and GUIDs are new in every call unless a `seed` is given. Everybody here is invented; several names are chosen to
- * break software: commas, quotes, slashes, a leading blank, brackets and stars, other scripts.
+ * Passwords and GUIDs are new in every call unless a `seed` is given. Who is in which domain is in `sample-people.ts`.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { type Dn, escapeValue, parseDn } from './dn.ts'
 import { guidOctets, guidText } from './identifiers.ts'
+import { type SampleName, sampleDomains, type Trait } from './sample-people.ts'
 
-export type Trait =
-  | 'disabled'
-  | 'expired'
-  | 'locked'
-  | 'mustChange'
-  | 'cannotChange'
-  | 'smartCard'
-  /** Member of Domain Admins, adminCount 1. */
-  | 'protected'
-  /** In a group that is a member of Backup Operators; SDProp has not come by yet, so adminCount is absent. */
-  | 'nestedProtected'
-  /** In OU=Other, where the service account has no rights. */
-  | 'outOfScope'
-  /** Has an mS-DS-ConsistencyGuid that differs from its objectGUID: the source anchor is not the GUID. */
-  | 'consistencyGuid'
+export type { SampleName, Trait } from './sample-people.ts'
 
 export interface SampleUser {
   sam: string
@@ -39,10 +25,19 @@ export interface SampleUser {
   traits: Trait[]
 }
 
-export interface SampleForest {
+/** One domain of a forest, as the others know it. */
+export interface DomainNames {
   baseDn: string
   netbiosName: string
   hostName: string
+}
+
+/** One domain with everybody in it, and what it knows of its forest. */
+export interface SampleForest extends DomainNames {
+  /** The forest's root domain; this one if absent. */
+  rootDn?: string
+  /** The forest's other domains; none if absent. */
+  siblings?: DomainNames[]
   domainSid: string
   administrator: { dn: string; password: string }
   serviceAccount: { dn: string; upn: string; password: string; scope: string }
@@ -50,6 +45,8 @@ export interface SampleForest {
 }
 
 export interface SampleOptions {
+  /** Whose names and people; corp if absent. */
+  sample?: SampleName
   seed?: string
   baseDn?: string
   netbiosName?: string
@@ -78,40 +75,19 @@ function newGuid(random: Random): string {
   return guidText(octets)
 }
 
-/** sAMAccountName, common name, display name (the common name if absent), traits. */
-const people: readonly { sam: string; name: string; displayName?: string; traits?: Trait[] }[] = [
-  { sam: 'alice.adams', name: 'Alice Adams' },
-  { sam: 'bob.brown', name: 'Bob Brown' },
-  { sam: 'carol.clark', name: 'Carol Clark', traits: ['consistencyGuid'] },
-  { sam: 'dave.disabled', name: 'Dave Dunn', traits: ['disabled'] },
-  { sam: 'erin.expired', name: 'Erin Evans', traits: ['expired'] },
-  { sam: 'frank.locked', name: 'Frank Fisher', traits: ['locked'] },
-  { sam: 'grace.must', name: 'Grace Green', traits: ['mustChange'] },
-  { sam: 'heidi.admin', name: 'Heidi Hughes', traits: ['protected'] },
-  { sam: 'ivan.nested', name: 'Ivan Irving', traits: ['nestedProtected'] },
-  { sam: 'judy.fixed', name: 'Judy Jones', traits: ['cannotChange'] },
-  { sam: 'karl.card', name: 'Karl King', traits: ['smartCard'] },
-  { sam: 'mallory.other', name: 'Mallory Moore', traits: ['outOfScope'] },
-  { sam: 'odd.comma', name: "O'Neil, Pat", displayName: 'O\'Neil, Pat "P.J."' },
-  { sam: 'odd.slash', name: 'Either/Or\\Neither' },
-  { sam: 'odd.lead', name: ' #Leading Blank' },
-  { sam: 'odd.quote', name: 'Nick "Nickname" Nolan' },
-  { sam: 'odd.signs', name: 'a+b;c<d>e=f' },
-  { sam: 'odd.wild', name: 'wild*card (paren)' },
-  { sam: 'odd.unicode', name: 'Zoë Østergård 李' },
-]
-
 export function sampleForest(options: SampleOptions = {}): SampleForest {
   const random = randomFrom(options.seed)
-  const baseDn = options.baseDn ?? 'DC=corp,DC=example,DC=test'
+  const domain = sampleDomains[options.sample ?? 'corp']
+  const baseDn = options.baseDn ?? domain.baseDn
   const dns = (parseDn(baseDn) ?? []).map((rdn) => rdn.value).join('.')
   const extra = Array.from({ length: options.extraUsers ?? 0 }, (_, index) => `user${String(index + 1).padStart(4, '0')}`)
-  const described = [...people, ...extra.map((sam) => ({ sam, name: `Sample ${sam}` }))]
+  const described = [...domain.people, ...extra.map((sam) => ({ sam, name: `Sample ${sam}` }))]
   const sidParts = [0, 4, 8].map((offset) => random(12).readUInt32LE(offset))
   return {
     baseDn,
-    netbiosName: options.netbiosName ?? 'CORP',
+    netbiosName: options.netbiosName ?? domain.netbiosName,
     hostName: options.hostName ?? `dc1.${dns}`,
+    ...(domain.rootDn === undefined ? {} : { rootDn: domain.rootDn }),
     domainSid: `S-1-5-21-${sidParts.join('-')}`,
     administrator: { dn: `CN=Administrator,CN=Users,${baseDn}`, password: newPassword(random) },
     serviceAccount: {
@@ -122,6 +98,28 @@ export function sampleForest(options: SampleOptions = {}): SampleForest {
     },
     users: described.map((person) => describeUser(person, { baseDn, dns, random })),
   }
+}
+
+/**
+ * `second` with the anchors of `first` for everybody who is in both: what an administrator does who joins the two accounts of
+ * one person (ConsistencyGuid as the source anchor).
+ */
+export function withSharedPeople(first: SampleForest, second: SampleForest): SampleForest {
+  const anchors = new Map(first.users.map(({ sam, immutableId }) => [sam, immutableId]))
+  const shared = (user: SampleUser) => (user.traits.includes('consistencyGuid') ? anchors.get(user.sam) : undefined)
+  return { ...second, users: second.users.map((user) => ({ ...user, immutableId: shared(user) ?? user.immutableId })) }
+}
+
+export const sharedPeople = (first: SampleForest, second: SampleForest): SampleUser[] =>
+  second.users.filter(({ immutableId }) => first.users.some((user) => user.immutableId === immutableId))
+
+/** Two domains of one forest that know of each other. */
+export function asOneForest(root: SampleForest, child: SampleForest): [root: SampleForest, child: SampleForest] {
+  const names = ({ baseDn, netbiosName, hostName }: SampleForest): DomainNames => ({ baseDn, netbiosName, hostName })
+  return [
+    { ...root, siblings: [names(child)] },
+    { ...child, rootDn: root.baseDn, siblings: [names(root)] },
+  ]
 }
 
 export interface UserSpec {

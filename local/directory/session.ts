@@ -14,6 +14,8 @@ import type { Domain } from './domain.ts'
 import type { Entry } from './entries.ts'
 import type { Faults } from './faults.ts'
 import { modify } from './modify.ts'
+import { referralFor } from './referral.ts'
+import { rename } from './rename.ts'
 import { encodeDisconnection, encodeEntry, encodeResult } from './replies.ts'
 import { type Result, refusals } from './result.ts'
 import { compare, type OpenPages, search } from './search.ts'
@@ -80,6 +82,8 @@ const abort = (socket: Socket): void => {
 
 function handle(session: Session, id: number, request: Request, wishes: Wishes): Buffer[] {
   if (request.kind === 'unbind' || request.kind === 'abandon') return []
+  const referral = session.user && referralFor(session.domain, request)
+  if (referral !== undefined) return [encodeResult(id, request.kind, referral)]
   if (request.kind !== 'search') return [encodeResult(id, request.kind, resultOf(session, request, wishes))]
   const { entries, result, controls } = search(session.domain, session.user, request, wishes, session.pages)
   return [...entries.map(({ dn, attributes }) => encodeEntry(id, dn, attributes)), encodeResult(id, 'search', result, controls)]
@@ -103,6 +107,8 @@ function resultOf(session: Session, request: Exclude<Request, { kind: 'search' |
       return add(domain, user, request, encrypted)
     case 'delete':
       return remove(domain, user, request)
+    case 'rename':
+      return rename(domain, user, request)
     case 'compare':
       return compare(domain, user, request)
   }

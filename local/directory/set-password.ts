@@ -52,7 +52,7 @@ export function judgePasswordWrite(
 ): Result | undefined {
   if (user.credential === undefined) return refusals.noPasswordHere
   const allowed = write.kind === 'reset' ? mayReset(domain, actor, user) : mayChange(domain, actor, user)
-  if (!allowed) return refusals.accessDenied
+  if (!allowed) return write.kind === 'reset' ? refusals.accessDenied : refusals.mayNotChange
   if (!conditions.encrypted) return refusals.clearPort
   if (write.kind === 'change') {
     if (isLocked(domain, user)) return refusals.changeWhileLocked

@@ -3,7 +3,7 @@
  * through here, so nothing in Samba's database is touched behind its back.
  */
 import { Attribute, Change, Client, EqualityFilter } from 'ldapts'
-import { DaclOnly, editAces } from './descriptor.ts'
+import { DaclOnly, editAces, withoutInheritance } from './descriptor.ts'
 
 export interface Target {
   url: string
@@ -25,6 +25,7 @@ export interface Administrator {
   read(name: string, attributes: readonly string[]): Promise<Row>
   readAll(filter: string, attributes: readonly string[]): Promise<Row[]>
   editAccess(dn: string, edit: (aces: readonly Buffer[]) => readonly Buffer[]): Promise<void>
+  blockInheritance(dn: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -56,6 +57,13 @@ export async function asAdministrator(
   }
   const isDn = (name: string) => name.includes('=')
   const bySam = (name: string) => ({ scope: 'sub', filter: new EqualityFilter({ attribute: 'sAMAccountName', value: name }) })
+  const editDescriptor = async (name: string, edit: (descriptor: Buffer) => Buffer) => {
+    const type = 'nTSecurityDescriptor'
+    const options = { scope: 'base' as const, attributes: [type], explicitBufferAttributes: [type] }
+    const { searchEntries } = await client.search(name, options, new DaclOnly())
+    const modification = new Attribute({ type, values: [edit(toBuffer(searchEntries[0]?.[type]))] })
+    await client.modify(name, new Change({ operation: 'replace', modification }), new DaclOnly())
+  }
   return {
     add: (name, values) => client.add(name, toAttributes(values)),
     replace: (name, values) =>
@@ -71,14 +79,8 @@ export async function asAdministrator(
       return row
     },
     readAll: (filter, attributes) => search(baseDn, { scope: 'sub', filter, paged: { pageSize: 100 } }, attributes),
-    async editAccess(name, edit) {
-      const type = 'nTSecurityDescriptor'
-      const options = { scope: 'base' as const, attributes: [type], explicitBufferAttributes: [type] }
-      const { searchEntries } = await client.search(name, options, new DaclOnly())
-      const edited = editAces(toBuffer(searchEntries[0]?.[type]), edit)
-      const modification = new Attribute({ type, values: [edited] })
-      await client.modify(name, new Change({ operation: 'replace', modification }), new DaclOnly())
-    },
+    editAccess: (name, edit) => editDescriptor(name, (descriptor) => editAces(descriptor, edit)),
+    blockInheritance: (name) => editDescriptor(name, withoutInheritance),
     close: () => client.unbind(),
   }
 }

@@ -6,15 +6,18 @@
 import { readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runInside } from './command.ts'
-import { hostName, ldapsPort, ownCertificate, startController } from './controller.ts'
+import { ldapsPort, ownCertificate, startController } from './controller.ts'
 import { install } from './install.ts'
-import { exists, isAlive, isInstalled, kept, labRoot, newCopy, outside, program, readiness, remove, template } from './place.ts'
+import { exists, isAlive, isInstalled, kept, labRoot, newCopy, outside, program, readiness, remove } from './place.ts'
+import { realms } from './realms.ts'
 import { copyTemplate, ensureTemplate } from './template.ts'
+
+const realm = realms.corp
 
 const usage = `npm run samba -- <command>
 
-  install   unpack Samba 4.24 into ${labRoot()} and provision the sample forest (once, half a minute)
-  start     run a domain controller in the background, on a loopback address of its own
+  install   unpack Samba 4.24 into ${labRoot()} and provision the two sample forests (once, a minute)
+  start     run a domain controller of ${realm.dnsName} in the background, on a loopback address of its own
   stop      end it and forget what was changed in it
   status    what is installed and what runs
   --help    this text
@@ -53,12 +56,12 @@ async function begin(): Promise<number> {
     printAccess(running)
     return 0
   }
-  await ensureTemplate(print)
+  await ensureTemplate(realm, print)
   await remove(kept)
   const copy = newCopy()
-  await copyTemplate(copy)
+  await copyTemplate(realm, copy)
   await rename(outside(copy), outside(kept))
-  const { child, address } = await startController(kept, { tls: await ownCertificate(), background: true })
+  const { child, address } = await startController(kept, { realm, tls: await ownCertificate(realm), background: true })
   child.unref()
   const started: Running = { pid: child.pid ?? 0, address }
   await writeFile(runningFile(), JSON.stringify(started))
@@ -68,7 +71,7 @@ async function begin(): Promise<number> {
 }
 
 function printAccess({ address }: Running): void {
-  print(`  LDAPS        ldaps://${address}:${ldapsPort}, certificate for ${hostName}`)
+  print(`  LDAPS        ldaps://${address}:${ldapsPort}, certificate for ${realm.hostName}`)
   print(`  authority    ${outside(`${kept}/private/tls/ca.pem`)}`)
   print(`  accounts     names and passwords in ${outside(`${kept}/forest.json`)}`)
 }
@@ -100,7 +103,9 @@ async function status(): Promise<number> {
   }
   const ready = await readiness()
   print(ready.kind === 'missing' ? ready.what : `installed   ${(await runInside(program, ['--version'])).trim()} in ${labRoot()}`)
-  print(`provisioned ${(await exists(outside(template))) ? 'yes' : 'no (the first start does it)'}`)
+  for (const { dnsName, template } of Object.values(realms)) {
+    print(`provisioned ${dnsName}: ${(await exists(outside(template))) ? 'yes' : 'no (the first start does it)'}`)
+  }
   const running = await whatRuns()
   print(`running     ${running === undefined ? 'no' : `yes (pid ${running.pid})`}`)
   if (running !== undefined) printAccess(running)
@@ -109,7 +114,7 @@ async function status(): Promise<number> {
 
 async function prepare(): Promise<number> {
   await install(print)
-  await ensureTemplate(print)
+  await Promise.all(Object.values(realms).map((each) => ensureTemplate(each, print)))
   print('ready')
   return 0
 }

@@ -13,7 +13,7 @@ import { complexityBit } from '../directory/policy.ts'
 import { accountFlag, attributeKind } from '../directory/schema.ts'
 import { describeUser, type SampleForest, type UserSpec } from '../directory/seed.ts'
 import type { Administrator, Row, Target, Values } from './administrator.ts'
-import { allowOnUsersBelow, isAbout } from './descriptor.ts'
+import { allowOnUsersBelow, allowReading, isAbout } from './descriptor.ts'
 import { bytesOf, identifiersOf, placeUser, textOf } from './populate.ts'
 import { passwordVersion } from './versions.ts'
 
@@ -130,6 +130,15 @@ export function sambaControl(administrator: Administrator, target: Target, fores
       for (const container of delegated) {
         await administrator.editAccess(container, (present) => present.filter((ace) => !isAbout(ace, sid)))
       }
+    },
+    async blockInheritance(name: string): Promise<undefined> {
+      await administrator.blockInheritance(await dnOf(name))
+    },
+    /** Its container too: what cannot be listed is not there. */
+    async allowReading(trustee: string, name: string): Promise<undefined> {
+      const sid = await sidOf(trustee)
+      const container = `CN=Password Settings Container,CN=System,${forest.baseDn}`
+      for (const dn of [container, await dnOf(name)]) await administrator.editAccess(dn, (present) => [allowReading(sid), ...present])
     },
     /** Password writes since the account was made, by GUID. */
     async writes(): Promise<Record<string, number>> {

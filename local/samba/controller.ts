@@ -13,9 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { makeAuthority } from '../ca.ts'
 import type { TlsFiles } from '../stand-in.ts'
 import { labRoot, outside, program } from './place.ts'
+import type { Realm } from './realms.ts'
 
-export const realm = { netbiosName: 'CORP', dnsName: 'corp.example.test', host: 'dc1' } as const
-export const hostName = `${realm.host}.${realm.dnsName}`
 export const ldapsPort = 636
 
 const startsWithinMs = 60_000
@@ -47,7 +46,10 @@ export interface Controller {
 }
 
 export interface ControllerOptions {
+  realm: Realm
   tls: TlsFiles
+  /** Where it ran before; any free one if absent. */
+  address?: string
   /** It stays when this process ends; who started it must stop it by its pid. */
   background?: boolean
   /**
@@ -55,13 +57,18 @@ export interface ControllerOptions {
    * (OldPasswordAllowedPeriod). 0 here, so that a bind proves which of the two is set.
    */
   oldPasswordMinutes?: number
+  /**
+   * A password filter (`check password script`): passwords with one of these inside are refused. Samba asks it instead of
+   * judging the complexity itself; Windows asks its filters besides.
+   */
+  bannedSubstrings?: readonly string[]
 }
 
 /** `folder`: as seen inside. */
 export async function startController(folder: string, options: ControllerOptions): Promise<Controller> {
-  const { tls, background = false, oldPasswordMinutes = 0 } = options
-  const address = await freeAddress()
-  await configure(folder, tls, smbConf(folder, address, oldPasswordMinutes))
+  const { background = false } = options
+  const address = options.address ?? (await freeAddress())
+  await configure(folder, address, options)
   const logFile = outside(`${folder}/log/output.log`)
   const output = openSync(logFile, 'w')
   const command = [labRoot(), program, '--interactive', '--no-process-group', '--model=single', `--configfile=${folder}/etc/smb.conf`]
@@ -103,15 +110,17 @@ async function answers(address: string): Promise<boolean> {
 }
 
 /** For those who bring no authority. */
-export async function ownCertificate(): Promise<TlsFiles> {
+export async function ownCertificate({ hostName }: Pick<Realm, 'hostName'>): Promise<TlsFiles> {
   const authority = await makeAuthority()
   return { ca: authority.ca, ...(await authority.issue({ commonName: hostName, dnsNames: [hostName], ipAddresses: [] })) }
 }
 
-async function configure(folder: string, tls: TlsFiles, configuration: string): Promise<void> {
+async function configure(folder: string, address: string, options: ControllerOptions): Promise<void> {
+  const { tls, bannedSubstrings = [] } = options
   const at = (path: string) => outside(`${folder}/${path}`)
   for (const path of ['etc', 'run', 'log', 'private/tls']) await mkdir(at(path), { recursive: true })
-  await writeFile(at('etc/smb.conf'), configuration)
+  await writeFile(at('etc/smb.conf'), smbConf(folder, address, options))
+  await writeFile(at(filter), filterScript(bannedSubstrings), { mode: 0o700 })
   await writeFile(at('private/tls/ca.pem'), tls.ca)
   await writeFile(at('private/tls/cert.pem'), tls.cert)
   // Samba does not start with a key that others may read, and `mode` counts only for a new file.
@@ -119,7 +128,23 @@ async function configure(folder: string, tls: TlsFiles, configuration: string): 
   await writeFile(at('private/tls/key.pem'), tls.key, { mode: 0o600 })
 }
 
-const smbConf = (folder: string, address: string, oldPasswordMinutes: number): string => `[global]
+const filter = 'etc/check-password'
+
+/** The password comes on standard input, and stays inside this one shell. */
+const filterScript = (banned: readonly string[]): string => `#!/bin/bash
+IFS= read -r -d '' password
+case "\${password,,}" in
+${banned.map((text) => `  *${quotedForShell(text.toLowerCase())}*) exit 1 ;;`).join('\n')}
+esac
+exit 0
+`
+const quotedForShell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
+
+const smbConf = (
+  folder: string,
+  address: string,
+  { realm, oldPasswordMinutes = 0, bannedSubstrings = [] }: ControllerOptions,
+): string => `[global]
   netbios name = ${realm.host.toUpperCase()}
   realm = ${realm.dnsName.toUpperCase()}
   workgroup = ${realm.netbiosName}
@@ -138,7 +163,7 @@ const smbConf = (folder: string, address: string, oldPasswordMinutes: number): s
   ntp signd socket directory = ${folder}/run/ntp
   binddns dir = ${folder}/bind-dns
   old password allowed period = ${oldPasswordMinutes}
-  log level = 0
+${bannedSubstrings.length === 0 ? '' : `  check password script = ${folder}/${filter}\n`}  log level = 0
   log file = ${folder}/log/samba.log
   disable spoolss = yes
   load printers = no

@@ -5,8 +5,8 @@
  * (SD_FLAGS = 4), so owner and group stay as they are.
  */
 import { BerWriter, Control } from 'ldapts'
-import { accessMask, encodeAce } from '../../agent/ctl/ace.ts'
-import { decodeDescriptor, encodeDescriptor, withAces } from '../../agent/ctl/descriptor.ts'
+import { accessMask, encodeAce, isInherited } from '../../agent/ctl/ace.ts'
+import { controlBit, decodeDescriptor, encodeDescriptor, withAces } from '../../agent/ctl/descriptor.ts'
 import { rightEntry, rights } from '../../agent/ctl/four-rights.ts'
 import type { DelegableRight } from '../directory/delegation.ts'
 
@@ -28,6 +28,17 @@ export const cannotChangePassword = (): Buffer[] =>
       sid,
     }),
   )
+
+/** Lets `sid` see one object and read all of it. */
+export const allowReading = (sid: Buffer): Buffer =>
+  encodeAce({ kind: 'allow', flags: 0, mask: accessMask.genericRead, objectType: undefined, inheritedObjectType: undefined, sid })
+
+/** SE_DACL_PROTECTED: this list takes nothing from above ([MS-DTYP] 2.4.6). */
+export function withoutInheritance(descriptor: Buffer): Buffer {
+  const decoded = decodeDescriptor(descriptor)
+  const own = (decoded.dacl?.aces ?? []).filter((ace) => !isInherited(ace))
+  return encodeDescriptor(withAces({ ...decoded, control: decoded.control | controlBit.daclProtected }, own))
+}
 
 /** A descriptor whose list holds what `edit` makes of the entries of this one. */
 export function editAces(descriptor: Buffer, edit: (aces: readonly Buffer[]) => readonly Buffer[]): Buffer {

@@ -1,8 +1,9 @@
 /**
  * Where Samba lies on this machine: one folder that is a small Debian of its own (a chroot), with domain controllers in /dc.
  *
- * `/dc/template` is provisioned once and never runs again; every start runs a copy, named after the process that owns it,
- * so that what a killed process left behind can be told from what is in use. Nothing outside the folder is touched.
+ * `/dc/template` and `/dc/template-north` are provisioned once and never run again; every start runs a copy, named after the
+ * process that owns it, so that what a killed process left behind can be told from what is in use. Nothing outside the folder
+ * is touched.
  */
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +21,6 @@ export const outside = (path: string): string => join(labRoot(), path)
 export const program = '/usr/sbin/samba'
 export const provisioner = '/provision.py'
 export const controllers = '/dc'
-export const template = `${controllers}/template`
 /** The one that `npm run samba -- start` leaves running. */
 export const kept = `${controllers}/kept`
 

@@ -1,5 +1,5 @@
 /**
- * The domain that every start copies: provisioned (10 s) and populated once, kept for two weeks.
+ * The domain that every start copies, one for each forest: provisioned (10 s) and populated once, kept for two weeks.
  *
  * Two weeks, because time passes for it too: its passwords expire after 42 days like everybody's. Names and first passwords
  * lie beside it, readable by root alone; each template has its own.
@@ -9,10 +9,11 @@ import { type SampleForest, sampleForest } from '../directory/seed.ts'
 import { end } from '../process.ts'
 import { asAdministrator } from './administrator.ts'
 import { run, runInside } from './command.ts'
-import { freeAddress, hostName, ldapsPort, ownCertificate, realm, startController } from './controller.ts'
+import { freeAddress, ldapsPort, ownCertificate, startController } from './controller.ts'
 import type { Progress } from './install.ts'
-import { exists, newCopy, outside, provisioner, remove, template } from './place.ts'
+import { exists, newCopy, outside, provisioner, remove } from './place.ts'
 import { populate } from './populate.ts'
+import type { Realm } from './realms.ts'
 
 /** To be raised whenever a template of before would no longer do. */
 const version = 2
@@ -27,48 +28,50 @@ interface Description {
 const descriptionFile = (folder: string) => outside(`${folder}/forest.json`)
 
 /** Makes the template if there is none or none that will do. */
-export async function ensureTemplate(progress: Progress = () => {}): Promise<void> {
-  if (await isGood()) return
-  progress('provisioning the forest, once (about 15 s)')
+export async function ensureTemplate(realm: Realm, progress: Progress = () => {}): Promise<void> {
+  if (await isGood(realm)) return
+  progress(`provisioning the forest ${realm.dnsName}, once (about 15 s)`)
   const made = newCopy()
   try {
-    await makeForest(made)
-    await putInPlace(made)
+    await makeForest(realm, made)
+    await putInPlace(realm, made)
   } finally {
     await remove(made)
   }
 }
 
 /** A copy of the template that may be run, and who is in it: read from the copy, since another process may renew the template. */
-export async function copyTemplate(to: string): Promise<SampleForest> {
+export async function copyTemplate({ template }: Realm, to: string): Promise<SampleForest> {
   await run('cp', ['-a', '--reflink=auto', outside(template), outside(to)])
   return (await describe(to)).forest
 }
 
 const describe = async (folder: string): Promise<Description> => JSON.parse(await readFile(descriptionFile(folder), 'utf8'))
 
-async function isGood(): Promise<boolean> {
+async function isGood({ template }: Realm): Promise<boolean> {
   if (!(await exists(descriptionFile(template)))) return false
   const present = await describe(template)
   return present.version === version && Date.now() - present.madeAtMs < keptMs
 }
 
 /** Others may have been faster: theirs is as good. */
-async function putInPlace(made: string): Promise<void> {
-  if (await isGood()) return
+async function putInPlace(realm: Realm, made: string): Promise<void> {
+  if (await isGood(realm)) return
+  const { template } = realm
   const old = newCopy()
   if (await exists(outside(template))) await rename(outside(template), outside(old))
   await remove(old)
   await rename(outside(made), outside(template)).catch(async (error: unknown) => {
-    if (!(await isGood())) throw error
+    if (!(await isGood(realm))) throw error
   })
 }
 
-async function makeForest(folder: string): Promise<void> {
-  const names = sampleForest({ hostName, netbiosName: realm.netbiosName })
-  await provision(folder, names.administrator.password)
-  const tls = await ownCertificate()
-  const { child, address } = await startController(folder, { tls })
+async function makeForest(realm: Realm, folder: string): Promise<void> {
+  const { hostName } = realm
+  const names = sampleForest({ sample: realm.forest, hostName })
+  await provision(realm, folder, names.administrator.password)
+  const tls = await ownCertificate(realm)
+  const { child, address } = await startController(folder, { realm, tls })
   try {
     const administrator = await asAdministrator(
       { url: `ldaps://${address}:${ldapsPort}`, hostName, ca: tls.ca },
@@ -84,7 +87,7 @@ async function makeForest(folder: string): Promise<void> {
   }
 }
 
-async function provision(folder: string, administratorPassword: string): Promise<void> {
+async function provision(realm: Realm, folder: string, administratorPassword: string): Promise<void> {
   await mkdir(outside(folder), { recursive: true, mode: 0o700 })
   const address = await freeAddress()
   const options = [

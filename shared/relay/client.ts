@@ -80,6 +80,8 @@ export interface RelayClient {
   receive(queue: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
   /** The same for one session; its probe renews the session's lock. */
   receiveSession(queue: string, sessionId: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
+  /** Does what needs the claim, but takes nothing and sends nothing; rejects as the SDK does. */
+  prove(queue: string, claim: 'Listen' | 'Send'): Promise<void>
   /** Waits for the SDK's own goodbye; only for an orderly end, and bounded by the caller. */
   close(): Promise<void>
   drop(): void
@@ -118,6 +120,11 @@ export function connectRelay(settings: RelaySettings, clock: Clock): RelayClient
       const receiver = await client.acceptSession(queue, sessionId, options)
       const stop = listen(receiver, concurrency, handle, lost, clock)
       return { probe: async () => void (await receiver.renewSessionLock()), stop }
+    },
+    async prove(queue, claim) {
+      // To know how large a batch may be, the sender opens its link.
+      if (claim === 'Send') await sender(queue).createMessageBatch()
+      else await client.createReceiver(queue).peekMessages(1)
     },
     close: () => client.close(),
     drop: () => void client.close().catch(() => {}),

@@ -130,7 +130,9 @@ describe('an account that is not reset from the cloud', () => {
 
     expect(answer.status).toBe(answers[code].status)
     expect(answer.body).toEqual(refusal(code, { state: 'settled' }))
-    expect(await system.parts.directory.call('verifyPassword', sam, person.password)).toBe(true)
+    // Nobody knows the password of who must use a smart card.
+    expect(await system.parts.directory.call('verifyPassword', sam, person.password)).toBe(code !== 'smartCardRequired')
+    expect(await system.parts.directory.call('verifyPassword', sam, goodPassword)).toBe(false)
     expect(await system.parts.directory.call('user', sam)).toMatchObject({ passwordWrites: 0 })
     expect((await flow.read()).body).toMatchObject({ state: 'settled', outcome: code, effect: 'notChanged' })
   })

@@ -12,18 +12,30 @@ import type { PolicyChange } from '../../../local/directory/control.ts'
 import type { SampleForest, SampleUser, UserSpec } from '../../../local/directory/seed.ts'
 import { outcome } from '../../../local/directory/testing.ts'
 import type { SambaControl, UserFacts } from '../../../local/samba/control.ts'
+import type { Power } from '../../../local/stand-in.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { Secret } from '../../../shared/secret.ts'
 
 type Either<F> = F extends (...args: infer A) => infer R ? (...args: A) => Awaited<R> | Promise<Awaited<R>> : never
-type Shared = 'addUser' | 'user' | 'setAttributes' | 'verifyPassword' | 'setPolicy' | 'grant' | 'revoke' | 'writes'
+type Shared =
+  | 'addUser'
+  | 'user'
+  | 'setAttributes'
+  | 'verifyPassword'
+  | 'setPolicy'
+  | 'grant'
+  | 'revoke'
+  | 'blockInheritance'
+  | 'allowReading'
+  | 'writes'
+  | keyof Power
 
 /** A domain controller with the sample forest inside. */
 export interface Subject {
   addresses: { ldaps: string }
   ca: string
   forest: SampleForest
-  control: { [M in Shared]: Either<SambaControl[M]> }
+  control: { [M in Shared]: Either<(SambaControl & Power)[M]> }
   close(): Promise<void>
 }
 
@@ -32,7 +44,7 @@ export const fresh = 'Quite-Different-77'
 export const nothing = { unlock: false, mustChange: false }
 export const always = () => true
 
-const samplePolicy = {
+export const samplePolicy = {
   minPwdLength: 10,
   pwdHistoryLength: 5,
   complexity: true,

@@ -8,6 +8,7 @@ import { type Bench, makeBench, type Subject } from './bench.ts'
 import { bindContract } from './binds.ts'
 import { changeContract } from './changes.ts'
 import { descriptorContract } from './descriptors.ts'
+import { doctorContract } from './doctor.ts'
 import { grantContract } from './grants.ts'
 import { outcomeContract } from './outcomes.ts'
 import { readingContract } from './reading.ts'
@@ -28,6 +29,7 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   'agent/directory': agentContract,
   'agent/directory, refused': outcomeContract,
   'agentctl grant': grantContract,
+  'agentctl doctor': doctorContract,
   'agentctl scope': scopeContract,
 }
 

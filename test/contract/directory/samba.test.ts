@@ -2,12 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readiness, startSamba } from '../../../local/samba/samba.ts'
 import { Secret } from '../../../shared/secret.ts'
 import { always, first, fresh, makeBench, nothing } from './bench.ts'
+import { causesContract } from './causes.ts'
 import { directoryContract } from './contract.ts'
+import { sideBySideContract } from './side-by-side.ts'
 
 const ready = await readiness()
 
 if (ready.kind === 'ready') {
   directoryContract('Samba', () => startSamba())
+  sideBySideContract('samba')
+  causesContract('samba')
   describe('Samba, as Windows is by default', previousPasswords)
   describe('Samba, where it allows more than Windows', ownNames)
 } else {

@@ -1,12 +1,9 @@
-import { makeAuthority } from '../../../local/ca.ts'
-import { startDirectory } from '../../../local/directory/directory.ts'
 import { sampleForest } from '../../../local/directory/seed.ts'
+import { causesContract } from './causes.ts'
 import { directoryContract } from './contract.ts'
+import { startStandIn } from './forests.ts'
+import { sideBySideContract } from './side-by-side.ts'
 
-directoryContract('local/directory', async () => {
-  const forest = sampleForest()
-  const authority = await makeAuthority()
-  const tls = await authority.issue({ commonName: forest.hostName, dnsNames: [forest.hostName], ipAddresses: [] })
-  const { addresses, control, close } = await startDirectory({ tls, forest })
-  return { addresses, control, forest, close, ca: authority.ca }
-})
+directoryContract('local/directory', () => startStandIn(sampleForest()))
+sideBySideContract('stand-in')
+causesContract('stand-in')

@@ -12,10 +12,12 @@
  * | the previous password in a bind        | 60 minutes, if not set to 0 | never        | 60 minutes by default          | asks only after pwdLastSet moved   |
  * | more than 1,000 entries without pages  | all of them              | 1,000           | 1,000 (MaxPageSize)            | always pages                       |
  * | unknown name in a bind                 | 52e                      | 52e             | 525                            | proves nothing                     |
- * | change where it is denied to the user  | 19, no digits            | 50 00002098     | 19 00000005 (reported)         | set-up problem (makes no changes yet) |
+ * | change where it is denied to the user  | 19, no digits            | 19 00000005     | 19 00000005 (reported)         | set-up problem (makes no changes yet) |
  * | two values in one unicodePwd           | the first is taken       | refused         | refused                        | sends one                          |
  * | NUL in a password                      | taken, then unusable     | taken           | unknown                        | refused before sealing             |
  * | unencrypted port                       | bind refused, 8          | write refused, 53 0000001F | write refused, 53 0000001F | LDAPS only                     |
+ * | complexity where there is a filter     | the filter alone judges  | both            | both                           | names the rule by the text         |
+ * | a value that is no security descriptor | 1 00002020               | 1 00002020      | not documented                 | sends what it has read, and more |
  * | fine-grained policy, read by others    | hidden                   | hidden          | hidden                         | names no rule it cannot read       |
  */
 import {
