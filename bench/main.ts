@@ -3,15 +3,19 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
-import { agentBench } from './agent.ts'
-import { e2e, warmUps } from './e2e.ts'
+import { type AgentResult, agentBench } from './agent.ts'
+import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { scopeBench } from './scope.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
+npm run bench -- scope [--users N] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
+  scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
 `
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -23,14 +27,19 @@ async function main(): Promise<number> {
     print(usage)
     return 64
   }
-  const { command, samples, directory, idleSeconds, json } = options
-  const progress = json ? () => {} : print
+  const progress = options.json ? () => {} : print
+  const { command } = options
+  const result = command === 'scope' ? await scopeBench(options.users, progress) : await measureSystem({ ...options, command }, progress)
+  print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
+  return 0
+}
+
+function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
+  const { command, samples, directory, idleSeconds } = options
   const extraUsers = 2 * (samples + warmUps)
-  const result = await onSystem({ extraUsers, directory, bundled: true }, async (system) =>
+  return onSystem<E2eResult | AgentResult>({ extraUsers, directory, bundled: true }, async (system) =>
     command === 'e2e' ? e2e(system, samples, directory, progress) : agentBench(system, { resets: samples, idleSeconds }, progress),
   )
-  print(json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
-  return 0
 }
 
 async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system: System) => Promise<T>): Promise<T> {
@@ -44,13 +53,23 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
   }
 }
 
-function readArguments() {
+interface Choice {
+  command: 'e2e' | 'agent' | 'scope'
+  samples: number
+  users: number
+  directory: DirectoryKind
+  idleSeconds: number
+  json: boolean
+}
+
+function readArguments(): Choice | undefined {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
         samples: { type: 'string' },
         idle: { type: 'string' },
+        users: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
@@ -59,10 +78,11 @@ function readArguments() {
     const { directory, json } = values
     const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
-    if (command !== 'e2e' && command !== 'agent') return undefined
+    const users = Number(values.users ?? 100_000)
+    if (command !== 'e2e' && command !== 'agent' && command !== 'scope') return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
-    if (!(samples > 0) || !(idleSeconds > 0)) return undefined
-    return { command, samples, directory, idleSeconds, json } as const
+    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0)) return undefined
+    return { command, samples, users, directory, idleSeconds, json }
   } catch {
     return undefined
   }

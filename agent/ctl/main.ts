@@ -11,6 +11,11 @@ import { exitCodes, type Io, type Subcommand, UsageError } from './program.ts'
 const subcommands: readonly Subcommand[] = [
   { name: 'grant', summary: 'give the service account its permissions in Active Directory, or show how', load: () => import('./grant.ts') },
   { name: 'doctor', summary: 'check what an agent needs, or whether a reset would work for one person', load: () => import('./doctor.ts') },
+  {
+    name: 'scope',
+    summary: 'report who is in scope of the synchronization rules, and who is not and why',
+    load: () => import('./scope.ts'),
+  },
 ]
 
 const usage = `password-writeback agentctl ${packageJson.version}

@@ -146,7 +146,7 @@ function toAccount(row: Row, view: View): ReadAccount {
  * mS-DS-ConsistencyGuid stands for itself, or for the objectGUID while it is empty: the rule of Microsoft Entra Connect
  * ("Using ms-DS-ConsistencyGuid as sourceAnchor"). An account that carries another one does not go by its objectGUID.
  */
-function anchorOf(row: Row, guid: Buffer, view: View): string | undefined {
+export function anchorOf(row: Row, guid: Buffer, view: View): string | undefined {
   if (!isGuid(view)) return textOf(row, view.anchor)
   const own = view.anchor.toLowerCase() === objectGuid.toLowerCase() ? guid : (bytesOf(row, consistencyGuid) ?? guid)
   return own.toString('base64')

@@ -4,7 +4,7 @@
  * Every requested attribute is declared binary to ldapts: a GUID that happens to be valid UTF-8 would come back as a string.
  * Times: FILETIME counts 100 ns since 1601 ([MS-DTYP] 2.3.3); GeneralizedTime is given in UTC (RFC 4517 section 3.3.13).
  */
-import type { Filter, SearchOptions } from 'ldapts'
+import type { Entry, Filter, SearchOptions } from 'ldapts'
 import { Fault } from '../../shared/fault.ts'
 import type { Connection } from './connection.ts'
 import { refusalOf } from './refusal.ts'
@@ -55,8 +55,10 @@ async function search(
       throw error
     }
   })
-  return entries.map((entry) => new Map(Object.entries(entry).map(([name, value]) => [name.toLowerCase(), toBuffers(value)])))
+  return entries.map(rowOf)
 }
+
+export const rowOf = (entry: Entry): Row => new Map(Object.entries(entry).map(([name, value]) => [name.toLowerCase(), toBuffers(value)]))
 
 const toBuffers = (value: unknown): Buffer[] => (Array.isArray(value) ? value : [value]).map((each) => Buffer.from(each))
 

@@ -117,7 +117,7 @@ const userDefaults = {
   sAMAccountType: 805306368,
 }
 
-function nextRid(domain: Domain): number {
+export function nextRid(domain: Domain): number {
   domain.nextRid += 1
   return domain.nextRid
 }

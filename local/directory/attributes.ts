@@ -1,7 +1,8 @@
 /**
  * The attributes of one entry: names without regard to case, values as octets, in the order they were first set.
  *
- * An attribute without values does not exist. `copy` gives a modify its draft, so that a refused request leaves nothing behind.
+ * An attribute without values does not exist. `copy` gives a modify its draft, so that a refused request leaves nothing behind;
+ * the two share what neither has set since, and nobody changes values in place.
  */
 import type { AttributeValues } from './codec.ts'
 
@@ -53,7 +54,7 @@ export class Attributes {
 
   copy(): Attributes {
     const copy = new Attributes()
-    for (const { name, values } of this.#held.values()) copy.set(name, ...values)
+    for (const [key, attribute] of this.#held) copy.#held.set(key, attribute)
     return copy
   }
 }

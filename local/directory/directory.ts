@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { Power, StandIn } from '../stand-in.ts'
 import { buildDomain } from './build.ts'
 import { type DirectoryControl, directoryControl } from './control.ts'
+import { placeCrowd } from './crowd.ts'
 import type { Domain } from './domain.ts'
 import { Faults } from './faults.ts'
 import { type SampleForest, sampleForest } from './seed.ts'
@@ -28,6 +29,8 @@ export interface DirectoryOptions {
   netbiosName?: string
   /** Who is in it; a new sample with the names above if absent. */
   forest?: SampleForest
+  /** How many people without a password besides; none if absent. */
+  crowd?: number
   clock?: Clock
   /** A password filter: passwords with one of these inside are refused. */
   bannedSubstrings?: readonly string[]
@@ -49,6 +52,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Directo
   const forest = options.forest ?? sampleForest(named)
   const domain = buildDomain(forest, options.clock ?? systemClock)
   domain.bannedSubstrings = options.bannedSubstrings ?? []
+  placeCrowd(domain, options.crowd ?? 0)
   const faults = new Faults()
   const sockets = new Set<Socket>()
 

@@ -17,6 +17,8 @@ export type Filter =
   | { kind: 'equal' | 'greaterOrEqual' | 'lessOrEqual'; name: string; value: Buffer }
   | { kind: 'substrings'; name: string; initial: string; any: string[]; final: string }
   | { kind: 'rule'; name: string; rule: string; value: Buffer }
+  /** Never decoded: what chain.ts makes of a rule. Names in lower case. */
+  | { kind: 'named'; names: ReadonlySet<string> }
 
 /** @throws BerError for a choice that RFC 4511 does not have. */
 export function decodeFilter({ tag, content }: Element): Filter {
@@ -88,6 +90,8 @@ export function matches(filter: Filter, values: Lookup): boolean {
       return compares(values, filter.name, filter.value, (order) => order <= 0)
     case 'rule':
       return bitRule(values, filter.name, filter.rule, filter.value)
+    case 'named':
+      return filter.names.has(values('distinguishedName')[0]?.toString('utf8').toLowerCase() ?? '')
   }
 }
 
@@ -113,13 +117,27 @@ function comparable(syntax: Syntax, name: string, value: Buffer): string | bigin
   if (syntax === 'integer') return integerOf(text)
   if (syntax === 'binary')
     return (name.toLowerCase() === 'objectsid' ? sidOctets(text) : undefined)?.toString('hex') ?? value.toString('hex')
-  if (syntax !== 'dn') return text.toLowerCase()
+  return syntax === 'dn' ? remembered(name.toLowerCase() === 'objectcategory', text) : text.toLowerCase()
+}
+
+/** Names are long to parse, and in a large directory the same few are compared with again and again. */
+const spellings = [new Map<string, string | undefined>(), new Map<string, string | undefined>()] as const
+const spellingsKept = 1000
+
+function remembered(isCategory: boolean, text: string): string | undefined {
+  const known = spellings[isCategory ? 1 : 0]
+  if (!known.has(text)) {
+    if (known.size >= spellingsKept) known.clear()
+    known.set(text, spellingOf(isCategory, text))
+  }
+  return known.get(text)
+}
+
+function spellingOf(isCategory: boolean, text: string): string | undefined {
   // `(objectCategory=person)` names a class by its short name ([MS-ADTS] 3.1.1.3.1.3).
-  const category = name.toLowerCase() === 'objectcategory' ? classNamed(text)?.category : undefined
+  const category = isCategory ? classNamed(text)?.category : undefined
   const short = category ?? (/^[a-z]+$/i.test(text) ? text : undefined)
-  return short === undefined
-    ? keyOfText(text)?.replace(name.toLowerCase() === 'objectcategory' ? /,.*$/ : /$^/, '')
-    : `cn=${short.toLowerCase()}`
+  return short === undefined ? keyOfText(text)?.replace(isCategory ? /,.*$/ : /$^/, '') : `cn=${short.toLowerCase()}`
 }
 
 const integerOf = (text: string): bigint | undefined => (/^-?\d{1,20}$/.test(text) ? BigInt(text) : undefined)

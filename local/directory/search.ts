@@ -5,6 +5,7 @@
  * gives them, whatever the request's spelling; what an entry does not have is left out.
  */
 import { randomBytes } from 'node:crypto'
+import { resolveChains } from './chain.ts'
 import type { AttributeValues, Control, RequestOf } from './codec.ts'
 import { baseSearchOnly, compute, returnedByDefault } from './computed.ts'
 import { pageReply, type Wishes } from './controls.ts'
@@ -62,8 +63,9 @@ export function search(
 }
 
 function* matching(domain: Domain, reader: Entry, base: Entry, request: RequestOf<'search'>): Iterable<Entry> {
+  const filter = resolveChains(request.filter, domain.tree)
   for (const entry of domain.tree.within(base, request.scope)) {
-    if (matches(request.filter, lookup(domain, entry, reader)) && mayRead(domain, reader, entry)) yield entry
+    if (matches(filter, lookup(domain, entry, reader)) && mayRead(domain, reader, entry)) yield entry
   }
 }
 

@@ -14,6 +14,7 @@ import { outcomeContract } from './outcomes.ts'
 import { readingContract } from './reading.ts'
 import { resetContract } from './resets.ts'
 import { rightsContract } from './rights.ts'
+import { scopeContract } from './scope.ts'
 
 /** The first start of Samba provisions its forest. */
 const startsWithinMs = 120_000
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   'agent/directory, refused': outcomeContract,
   'agentctl grant': grantContract,
   'agentctl doctor': doctorContract,
+  'agentctl scope': scopeContract,
 }
 
 export function directoryContract(name: string, start: () => Promise<Subject>): void {
