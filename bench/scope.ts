@@ -48,8 +48,7 @@ export async function scopeBench(users: number, progress: (line: string) => void
       vaultUrl: 'https://localhost',
       bus: { kind: 'identity', namespace: 'localhost', endpoint: 'sb://localhost' },
       transport: 'websockets',
-      forest,
-      directory: target,
+      forests: [{ forest, target }],
       ca: authority.ca,
       times: defaultTimes,
     })

@@ -19,3 +19,18 @@ function listenOnce(port: number): Promise<number | undefined> {
     })
   })
 }
+
+const attempts = 5
+
+/** For whoever must know its port before it listens: somebody else may have taken it meanwhile, and then there is another. */
+export async function onFreePort<T>(preferred: number, start: (port: number) => Promise<T>): Promise<{ port: number; host: T }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort(preferred)
+    try {
+      return { port, host: await start(port) }
+    } catch (error) {
+      const taken = error instanceof Error && error.message.includes('EADDRINUSE')
+      if (!taken || attempt === attempts) throw error
+    }
+  }
+}

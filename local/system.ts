@@ -17,7 +17,7 @@ import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from '.
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
 import { cloudPeople } from './people.ts'
-import { freePort } from './ports.ts'
+import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
 import { call } from './reset-client.ts'
 
@@ -149,15 +149,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       begin('graph', { tls, entra: trust, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
     ])
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
-    const port = await freePort(options.ports?.http ?? 0)
     const app = await appOf(shipped)
-    const settings = {
-      ...settingsFor(cloud, credentials, times),
-      PUBLIC_ORIGINS: `http://localhost:${port}`,
-      LOCAL_CA_FILE: join(folder, 'ca.pem'),
-    }
+    const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const parts = { ...cloud, host: await begin('host', { ...app, settings, port }, identity) }
+    const { port, host } = await onFreePort(options.ports?.http ?? 0, (port) =>
+      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity),
+    )
+    const parts = { ...cloud, host }
     const system: System = {
       folder,
       url: `http://localhost:${port}`,
