@@ -110,6 +110,8 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
     request,
     openPasswords: () => openPasswords(opened, deps.keys).finally(() => stopwatch.mark('opened')),
     async confirm() {
+      // The vault takes longest: its request goes out first.
+      await deps.clock.turn()
       // What lay in a socket while this process stood still looks new here: only the broker knows how old it is, and whose.
       stamps = { enqueuedAt: delivery.enqueuedAt, ...(await delivery.renew()) }
     },

@@ -4,13 +4,15 @@
  * Time is an argument everywhere else, so that a test of six months takes milliseconds. `now` is wall time in ms since
  * the epoch; `monotonic` counts ms from an arbitrary start and never jumps (though it may stand still in a suspension).
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises'
 
 export interface Clock {
   now(): number
   monotonic(): number
   /** Resolves after `ms`; rejects with the signal's reason when aborted. A pending sleep does not keep the process alive if `unref`. */
   sleep(ms: number, options?: { signal?: AbortSignal | undefined; unref?: boolean }): Promise<void>
+  /** Resolves when what is ready to be written and read has been: for work that nobody waits for. Takes no time. */
+  turn(): Promise<void>
   /** Aborts with a `TimeoutError` after `ms`. Does not keep the process alive. */
   deadline(ms: number): AbortSignal
 }
@@ -26,6 +28,7 @@ export const systemClock: Clock = {
       throw signal?.reason
     }
   },
+  turn: () => immediate(),
   deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.ceil(ms))),
 }
 

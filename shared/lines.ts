@@ -11,7 +11,7 @@ export interface Lines {
   flush(): void
 }
 
-export function openLines(write: (text: string) => unknown, clock: Pick<Clock, 'sleep'>): Lines {
+export function openLines(write: (text: string) => unknown, clock: Pick<Clock, 'turn'>): Lines {
   let waiting = ''
   const flush = () => {
     if (waiting !== '') write(waiting)
@@ -19,7 +19,7 @@ export function openLines(write: (text: string) => unknown, clock: Pick<Clock, '
   }
   return {
     write(line) {
-      if (waiting === '') void clock.sleep(0).then(flush)
+      if (waiting === '') void clock.turn().then(flush)
       waiting += `${line}\n`
     },
     flush,

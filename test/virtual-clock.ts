@@ -61,6 +61,7 @@ export function virtualClock(startedAt = Date.UTC(2026, 5, 1, 12)): VirtualClock
         signal?.removeEventListener('abort', interrupt)
       }
     },
+    turn: () => turn(),
     deadline(ms) {
       const controller = new AbortController()
       after(ms, () => controller.abort(new DOMException('the deadline has passed', 'TimeoutError')))

@@ -22,7 +22,11 @@ async function submitted(): Promise<{ flow: TestFlow; id: string; conclude(outco
   const turn = await takeTurn(flow.call({}), test.deps)
   if (turn.kind !== 'turn') throw new Error(`refused: ${JSON.stringify(turn.answer)}`)
   await turn.findable
-  return { flow, id: turn.id.toString('base64url'), conclude: turn.conclude }
+  const conclude = async (outcome: Outcome) => {
+    await turn.conclude(outcome)
+    await turn.recorded
+  }
+  return { flow, id: turn.id.toString('base64url'), conclude }
 }
 const outcomeOf = async (flow: TestFlow) => (await flow.row()).outcome?.kind
 

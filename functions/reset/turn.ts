@@ -74,10 +74,11 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
 
   const id = newId()
   const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }
-  // On its way while the rest is done. Of a turn that is not given it leads nowhere and harms nobody.
+  const submitting = submit(flow, request, person.id, deps)
+  // On its way behind these two. Of a turn that is not given it leads nowhere and harms nobody.
   const findable = deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
   findable.catch(() => {})
-  const submitted = await submit(flow, request, person.id, deps)
+  const submitted = await submitting
   // Another click on the same flow was faster: this one gets the same answer.
   if (submitted === 'overtaken') return takeTurn(call, deps)
   if (submitted === 'busy') return refused({ kind: 'busy' })
@@ -122,9 +123,10 @@ function ending(submitted: FlowRow, deps: TurnDeps): Pick<Turn, 'conclude' | 're
     recorded: recorded.promise,
     async conclude(outcome) {
       const state = stateAfter(outcome)
-      const saved = unlessStoreFails(saveFlow(submitted, { state, outcome }, deps).then(deps.recent.keep))
+      const save = async () => deps.recent.keep(await saveFlow(submitted, { state, outcome }, deps))
+      // What ends the flow is told first and written down then. Where the person may go on, the next step must find it.
+      const saved = unlessStoreFails(state === 'settled' ? deps.clock.turn().then(save) : save())
       recorded.resolve(saved)
-      // What ends the flow is told while it is written down. Where the person may go on, the next step must find it.
       return answerOf(outcome, { state: state === 'settled' || (await saved) ? state : 'submitted' })
     },
     giveBack: () => giveBack(submitted, deps),

@@ -1,6 +1,7 @@
 /**
  * For the tests beside this file: a bus on a clock moved by hand, and real clients of it, all ended after the file.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import { type ProcessErrorArgs, ServiceBusClient, type ServiceBusClientOptions, type ServiceBusReceiver } from '@azure/service-bus'
 import { afterAll, expect } from 'vitest'
 import type { Queue } from '../../infra/topology.ts'
@@ -26,6 +27,8 @@ export class HandClock implements Clock {
       })
     })
   }
+
+  turn = () => turn()
 
   deadline(ms: number): AbortSignal {
     const controller = new AbortController()

@@ -15,6 +15,7 @@ function leapingClock(startMs: number, firings: number): Clock {
       if (left-- > 0) nowMs += ms
       else await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     },
+    turn: async () => {},
     deadline: () => new AbortController().signal,
   }
 }
