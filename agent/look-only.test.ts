@@ -46,6 +46,16 @@ describe('unlock', () => {
   })
 })
 
+describe('a redelivery of an unlock that was begun', () => {
+  test('with the directory away says "unknown", not "not changed"', async () => {
+    const wish = bench.plainWish('frank.locked', 'unlock')
+    bench.server.control.fault({ kind: 'dropAfterWrite', operation: 'modify' })
+    await bench.deliver(wish)
+    bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'bind' })
+    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
+  })
+})
+
 describe('check', () => {
   const reply = async (sam: string) => {
     const wish = bench.plainWish(sam, 'check')

@@ -9,7 +9,10 @@ import type { AgentOutcome } from '../shared/outcome-code.ts'
 import type { Directory, User } from './directory/directory.ts'
 import { type ResetJob, type ResetResult, unlessBegun } from './reset.ts'
 
-export type LookJob = Pick<ResetJob, 'request' | 'confirm' | 'mayBegin' | 'admit' | 'mark' | 'refused' | 'again' | 'begun' | 'othersHadIt'>
+export type LookJob = Pick<
+  ResetJob,
+  'request' | 'confirm' | 'mayBegin' | 'admit' | 'mark' | 'refused' | 'begin' | 'again' | 'begun' | 'othersHadIt'
+>
 
 const unlockOnly = { unlock: true, mustChange: false }
 
@@ -20,6 +23,8 @@ export async function unlock(job: LookJob, directory: Directory): Promise<ResetR
   // Too late to begin: but an earlier delivery may have done it.
   if (!job.mayBegin()) return { outcome: { kind: job.again && !user.lockedOut ? 'done' : 'expired' } }
   if (!job.admit()) return { outcome: { kind: 'busy' } }
+  // Noted, so that no later delivery says "not changed" of what this one may have done.
+  job.begin({ pwdLastSet: user.pwdLastSet, domain: user.domain, guid: user.guid })
   return { outcome: await lift(job, user, directory) }
 }
 

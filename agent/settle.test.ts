@@ -275,3 +275,28 @@ describe('what fails is tried again in the next round', () => {
     await expect(settle({ journal })).rejects.toMatchObject({ code: 'JOURNAL_FAILED' })
   })
 })
+
+describe('an unlock whose answer was lost', () => {
+  const locked = 'frank.locked'
+  const settled = async () => {
+    await bench.clock.advance(deadMs + 1)
+    await settle()
+    expect(left()).toEqual([])
+    return told[0]?.outcome
+  }
+
+  test('and that was done: done, not "not changed"', async () => {
+    bench.lock(locked)
+    bench.server.control.fault({ kind: 'dropAfterWrite', operation: 'modify' })
+    expect(await bench.outcome(bench.plainWish(locked, 'unlock'))).toEqual({ kind: 'unknown' })
+    expect(await settled()).toEqual({ kind: 'done' })
+  })
+
+  test('and that was not done: expired, and the account stays locked', async () => {
+    bench.lock(locked)
+    bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'modify' })
+    expect(await bench.outcome(bench.plainWish(locked, 'unlock'))).toEqual({ kind: 'unknown' })
+    expect(await settled()).toEqual({ kind: 'expired' })
+    expect(bench.server.control.user(locked)).toMatchObject({ locked: true })
+  })
+})

@@ -81,6 +81,8 @@ async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promis
   if (opened.kind === 'rejected') return undefined
   const located = await whom(entry, opened.request, deps.directory)
   if (located.kind !== 'user') return located
+  // An unlock leaves its trace in the lock, not in the password.
+  if (opened.request.operation === 'unlock') return { kind: located.user.lockedOut ? 'expired' : 'done' }
   const change = changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
   if (change === 'unchanged') return { kind: 'expired' }
   const password = await openPassword(opened, 'new', deps.keys)

@@ -41,6 +41,7 @@ import { openTables } from './store/tables.ts'
 const settings = readSettings(process.env)
 const clock = systemClock
 const lines = openLines((text) => process.stdout.write(text), clock)
+process.on('exit', lines.flush)
 const log = createLog('functions', lines.write, clock)
 const { tenantId, times, localCa } = settings
 const local = localCa === undefined ? {} : { local: { ca: localCa } }

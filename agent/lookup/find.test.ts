@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../shared/clock.ts'
 import { parseGuidAnchor } from '../directory/account.ts'
 import { type Sample, startSample } from '../directory/directory.fixture.ts'
+import { ruleFor, temporaryLinks } from '../directory/one-domain.fixture.ts'
+import { find } from './find.ts'
+import type { Link } from './links.ts'
 
 let sample: Sample
 beforeAll(async () => {
@@ -45,6 +49,27 @@ test('reads what is decided about the account', async () => {
   expect(await sample.find('alice.adams')).toMatchObject({ lockedOut: false, protected: false, accountControl: 0x200 })
   expect(await sample.find('frank.locked')).toMatchObject({ lockedOut: true })
   expect((await sample.find('grace.must')).pwdLastSet).toBe(0n)
+})
+
+test('a link that is used is found anew after its time, too: only what was searched for is kept', async () => {
+  const { baseDn } = sample.server.forest
+  const rules = [ruleFor(baseDn)]
+  const links = temporaryLinks(rules, systemClock)
+  const kept: string[] = []
+  const watched = {
+    ...links,
+    keep(link: Link) {
+      kept.push(link.rule)
+      links.keep(link)
+    },
+  }
+  const account = await sample.find('odd.comma')
+  const domains = new Map([[account.domain, { read: async () => account, search: async () => [] }]])
+  for (const _ of [1, 2, 3]) {
+    expect(await find(account.anchor ?? '', undefined, { rules, domains, links: watched })).toMatchObject({ kind: 'user' })
+  }
+  links.close()
+  expect(kept).toEqual(['everybody'])
 })
 
 describe('ConsistencyGuid and objectGUID', () => {

@@ -31,11 +31,13 @@ export interface FindDeps {
 export async function find(sourceAnchor: string, cloudAnchor: Buffer | undefined, deps: FindDeps): Promise<Located> {
   const enabled = deps.rules.filter(({ enabled }) => enabled)
   const known = await knownLink(sourceAnchor, enabled, deps)
-  if (known) return linked(known, sourceAnchor, cloudAnchor, deps)
+  if (known) return linked(known, cloudAnchor)
   const joined = join(await searchAll(sourceAnchor, enabled, deps.domains))
   if (joined.kind === 'ambiguous') return { kind: 'ambiguousUser' }
   if (joined.kind === 'none') return explain(sourceAnchor, deps)
-  return linked(joined.object, sourceAnchor, cloudAnchor, deps)
+  const { rule, user } = joined.object
+  deps.links.keep({ sourceAnchor, cloudAnchor, rule: rule.name, guid: user.guid })
+  return linked(joined.object, cloudAnchor)
 }
 
 /** Moved out of scope, deleted, given another anchor, its rule gone: then it is no link any more. */
@@ -66,10 +68,9 @@ async function searchAll(sourceAnchor: string, enabled: readonly Rule[], domains
 }
 
 /** The last link, to the cloud object: where the account names one, it must be the one that asks. */
-function linked({ rule, user }: ConnectorSpaceObject, sourceAnchor: string, cloudAnchor: Buffer | undefined, { links }: FindDeps): Located {
+function linked({ user }: ConnectorSpaceObject, cloudAnchor: Buffer | undefined): Located {
   const named = user.cloudObject?.replaceAll('-', '')
   if (named !== undefined && cloudAnchor !== undefined && named !== cloudAnchor.toString('hex'))
     return { kind: 'notLinked', condition: 'cloud' }
-  links.keep({ sourceAnchor, cloudAnchor, rule: rule.name, guid: user.guid })
   return { kind: 'user', user }
 }

@@ -5,7 +5,6 @@ import { Secret } from '../../shared/secret.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { codeOf } from '../keys/test-cloud.ts'
 import { createSeal } from '../relay/seal.ts'
-import { type Flow, recentFlows, saveFlow } from './flow.ts'
 import { read } from './read.ts'
 import { ada, failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 import { type Turn, type TurnDeps, takeTurn } from './turn.ts'
@@ -177,43 +176,6 @@ describe('one person', () => {
     await taken(await test.verified())
     const grace = { id: 'aaaaaaaa-0000-4000-8000-000000000002', sourceAnchor: 'Z3JhY2U=' }
     expect(await refusal(take(await test.verified({ person: grace })))).toBe('a turn')
-  })
-})
-
-describe('a flow that this instance has just verified', () => {
-  const justVerified = async () => {
-    const flow = await test.flow({ state: 'challenged' })
-    const row = await test.deps.rows.read<Flow>('flows', flow.id, 'flow')
-    if (!row) throw new Error('the flow is gone')
-    const person = { id: ada.id, sourceAnchor: ada.sourceAnchor }
-    test.deps.recent.keep(await saveFlow({ ...row, id: flow.id }, { state: 'verified', person }, test.deps))
-    return flow
-  }
-
-  it('is not read again', async () => {
-    const flow = await justVerified()
-    const rows = tapped(test.deps.rows, { before: failWhere((at) => at.operation === 'read' && at.partition === flow.id) })
-    await test.deps.rows.remove('state', 'lease', ada.id)
-    expect(await refusal(take(flow, { rows }))).toBe('a turn')
-  })
-
-  it('is read when another instance has gone on with it', async () => {
-    const flow = await justVerified()
-    const elsewhere = await taken(flow, { recent: recentFlows() })
-    await elsewhere.conclude({ kind: 'done' })
-    expect(await refusal(take(flow))).toBe('200 done')
-  })
-
-  it('is still its owner’s alone', async () => {
-    const flow = await justVerified()
-    expect(await refusal(takeTurn(flow.call({}, { flowSecret: () => 'a guess' }), test.deps))).toBe('404 unknownFlow')
-  })
-
-  it('is forgotten when there are too many', async () => {
-    const recent = recentFlows(1)
-    const row = (id: string) => ({ id, etag: '', rowKey: 'flow', value: { state: 'verified' } as Flow })
-    for (const id of ['a', 'b']) recent.keep(row(id))
-    expect([recent.take('a'), recent.take('b')?.id, recent.take('b')]).toEqual([undefined, 'b', undefined])
   })
 })
 
