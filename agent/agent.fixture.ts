@@ -26,6 +26,7 @@ import { openOneDomain } from './directory/one-domain.fixture.ts'
 import { type Handling, handle } from './handle.ts'
 import { type Journal, openJournal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
+import { decisions } from './redelivery.ts'
 import { createTally } from './tally.ts'
 
 export const tenantId = randomBytes(16)
@@ -139,7 +140,18 @@ export async function startBench() {
     return journal
   }
   const depsWith = (journal: Journal) => {
-    const shared = { agentId, tenantId, times, keys: vault.keys, directory: seen.directory, tally: createTally(), ceilings, clock, log }
+    const shared = {
+      agentId,
+      tenantId,
+      times,
+      decisions,
+      keys: vault.keys,
+      directory: seen.directory,
+      tally: createTally(),
+      ceilings,
+      clock,
+      log,
+    }
     return { ...shared, journal }
   }
   const brokerNow = () => clock.now() + brokerAheadMs

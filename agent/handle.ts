@@ -13,14 +13,15 @@ import type { Operation, Reply } from '../shared/payload.ts'
 import type { Delivery } from '../shared/relay/client.ts'
 import { sealReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
-import { clocksAgree, lockOutlasts, messageAgeMs, type Stamps } from './age.ts'
+import { clocksAgree, lockOutlasts, type Stamps } from './age.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Entered, Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import { check, unlock } from './look-only.ts'
 import { type Opened, open, openPasswords } from './open.ts'
-import { type ResetJob, type ResetResult, reset, unlessBegun } from './reset.ts'
+import type { Decisions } from './redelivery.ts'
+import { type ResetJob, type ResetResult, reset } from './reset.ts'
 import type { Tally } from './tally.ts'
 
 export type Handling =
@@ -32,6 +33,7 @@ export interface HandleDeps {
   agentId: Buffer
   tenantId: Buffer
   times: Times
+  decisions: Decisions
   keys: AgentKeys
   journal: Journal
   directory: Directory
@@ -67,7 +69,7 @@ function refuse(
   return { kind: 'silent' }
 }
 
-function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, clock }: HandleDeps): Entered {
+function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, decisions, clock }: HandleDeps): Entered {
   return journal.enter({
     id,
     sequenceNumber: delivery.sequenceNumber,
@@ -76,7 +78,7 @@ function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, c
     envelope,
     receivedAt: clock.now(),
     // Without the broker's stamps nothing is begun, and the row must be written all the same.
-    ageMs: messageAgeMs(delivery, times.lockMs, clock) || 0,
+    ageMs: decisions.messageAgeMs(delivery, times.lockMs, clock) || 0,
   })
 }
 
@@ -104,10 +106,11 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
   const { id, request } = opened
   const { ldapMs, lockMs } = deps.times
   let stamps: Stamps = delivery
-  const ageMs = () => messageAgeMs(stamps, lockMs, deps.clock)
+  const ageMs = () => deps.decisions.messageAgeMs(stamps, lockMs, deps.clock)
   const startWithinMs = Math.min(request.startWithinMs, deps.times.startWithinMs)
   const job: Job = {
     request,
+    decisions: deps.decisions,
     openPasswords: () => openPasswords(opened, deps.keys).finally(() => stopwatch.mark('opened')),
     async confirm() {
       // The vault takes longest: its request goes out first.
@@ -161,7 +164,7 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
     if (failure === undefined) throw error
     log(failure.event, { fault: faultWord(error) })
     // Nothing was written by this delivery; only an earlier one may have.
-    return { outcome: unlessBegun(job, { kind: failure.outcome }) }
+    return { outcome: job.decisions.unlessBegun(job, { kind: failure.outcome }) }
   }
 }
 

@@ -7,11 +7,11 @@
 import { isFault } from '../shared/fault.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
 import type { Directory, User } from './directory/directory.ts'
-import { type ResetJob, type ResetResult, unlessBegun } from './reset.ts'
+import type { ResetJob, ResetResult } from './reset.ts'
 
 export type LookJob = Pick<
   ResetJob,
-  'request' | 'confirm' | 'mayBegin' | 'admit' | 'mark' | 'refused' | 'begin' | 'again' | 'begun' | 'othersHadIt'
+  'request' | 'decisions' | 'confirm' | 'mayBegin' | 'admit' | 'mark' | 'refused' | 'begin' | 'again' | 'begun' | 'othersHadIt'
 >
 
 const unlockOnly = { unlock: true, mustChange: false }
@@ -54,6 +54,6 @@ async function whom(job: LookJob, directory: Directory): Promise<{ user: User } 
   const { sourceAnchor = '', cloudAnchor } = job.request
   const [located] = await Promise.all([directory.locate(sourceAnchor, cloudAnchor), job.confirm()])
   job.mark('lookedUp')
-  if (located.kind !== 'user') return { outcome: unlessBegun(job, located) }
+  if (located.kind !== 'user') return { outcome: job.decisions.unlessBegun(job, located) }
   return located.user.protected ? { outcome: { kind: 'protectedAccount' } } : { user: located.user }
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { queues } from '../infra/topology.ts'
 import { rootRule, useBus } from '../local/bus/bus-fixture.ts'
 import { Fault } from '../shared/fault.ts'
-import type { Delivery } from '../shared/relay/client.ts'
+import { connectRelay, type Delivery } from '../shared/relay/client.ts'
 import { virtualClock } from '../test/virtual-clock.ts'
 import type { Handling } from './handle.ts'
 import { type Loop, runLoop } from './loop.ts'
@@ -36,6 +36,7 @@ async function start(): Promise<Scene> {
   const connectionString = `Endpoint=sb://127.0.0.1:${bus.addresses.tcp};SharedAccessKeyName=${name};SharedAccessKey=${keys[0]};UseDevelopmentEmulator=true`
   const loop = runLoop({
     relay: { address: { kind: 'connectionString', connectionString }, transport: 'tcp' },
+    connect: connectRelay,
     concurrency: 4,
     handle: (delivery) =>
       new Promise((resolve, reject) => {

@@ -12,7 +12,7 @@
 import type { Clock } from '../shared/clock.ts'
 import { Fault, faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
-import { connectRelay, type Delivery, type RelaySettings } from '../shared/relay/client.ts'
+import type { connectRelay, Delivery, RelaySettings } from '../shared/relay/client.ts'
 import { keepAlive, type Link, type Watchdog } from '../shared/relay/watchdog.ts'
 import type { Handling } from './handle.ts'
 
@@ -34,6 +34,7 @@ export interface Loop {
 
 export interface LoopOptions {
   relay: RelaySettings
+  connect: typeof connectRelay
   /** Writes are serialised by the directory; a few at a time hide the look-ups and the vault. */
   concurrency: number
   handle(delivery: Delivery): Promise<Handling>
@@ -48,7 +49,7 @@ const pauseMs = 1_000
 /** A link that lives answers within milliseconds. One that is gone takes the SDK 20 s, and whoever comes next waits for that. */
 const linkMs = 3_000
 
-export function runLoop({ relay: settings, concurrency, handle, fatal, clock, log }: LoopOptions): Loop {
+export function runLoop({ relay: settings, connect, concurrency, handle, fatal, clock, log }: LoopOptions): Loop {
   const inHand = new Map<string, Promise<void>>()
   const relay = keepAlive<AgentLink>(open, { clock, log })
   return {
@@ -63,7 +64,7 @@ export function runLoop({ relay: settings, concurrency, handle, fatal, clock, lo
   }
 
   async function open(lost: (error: unknown) => void): Promise<AgentLink> {
-    const client = connectRelay(settings, clock)
+    const client = connect(settings, clock)
     let lastMessageAt = clock.monotonic()
     const link: AgentLink = {
       ...(await client.receive('requests', concurrency, receive, lost)),

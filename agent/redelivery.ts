@@ -5,6 +5,9 @@
  * it. The directory is asked what happened (docs/protocol.md, Redelivery): has the password changed since the message
  * was sent, and if so, is it ours? One bind answers that; the write is repeated only where it certainly did not happen.
  */
+import type { AgentOutcome } from '../shared/outcome-code.ts'
+import type { Times } from '../shared/times.ts'
+import { messageAgeMs } from './age.ts'
 import type { PasswordState, Proof } from './directory/proof.ts'
 import { fileTimeToMs } from './directory/rows.ts'
 
@@ -58,3 +61,23 @@ export function afterDeath(proof: Proof, change: 'changed' | 'hidden'): 'done' |
   if (proof === 'unsure') return 'unsure'
   return change === 'changed' ? 'superseded' : 'expired'
 }
+
+/** "Not changed" is said only by whoever can prove that nobody began. */
+export const unlessBegun = ({ begun, othersHadIt }: { begun: unknown; othersHadIt: boolean }, outcome: AgentOutcome): AgentOutcome =>
+  begun !== undefined || othersHadIt ? { kind: 'unknown' } : outcome
+
+/** No delivery can begin a write any more, and none that was begun is still under way. */
+export const isDead = (ageMs: number, { ttlMs, lockMs }: Pick<Times, 'ttlMs' | 'lockMs'>): boolean => ageMs > ttlMs + lockMs
+
+/** What handle, reset and settle decide by: one record, so that a test can show what a wrong one among them would do. */
+export interface Decisions {
+  messageAgeMs: typeof messageAgeMs
+  changedSince: typeof changedSince
+  nextStep: typeof nextStep
+  afterProof: typeof afterProof
+  unlessBegun: typeof unlessBegun
+  isDead: typeof isDead
+  afterDeath: typeof afterDeath
+}
+
+export const decisions: Decisions = { messageAgeMs, changedSince, nextStep, afterProof, unlessBegun, isDead, afterDeath }

@@ -5,7 +5,8 @@ import { type Bench, fine, startBench } from './agent.fixture.ts'
 import type { Directory, Refusal } from './directory/directory.ts'
 import type { Begun } from './journal.ts'
 import { openPasswords } from './open.ts'
-import { type Passwords, type ResetJob, reset, unlessBegun } from './reset.ts'
+import { decisions, unlessBegun } from './redelivery.ts'
+import { type Passwords, type ResetJob, reset } from './reset.ts'
 
 let bench: Bench
 beforeEach(async () => {
@@ -33,6 +34,7 @@ function job(over: Partial<ResetJob> = {}, password = Secret.fromText(fine)): Re
       sourceAnchor: bench.server.control.user(sam).immutableId,
       flags: 1,
     },
+    decisions,
     openPasswords: async () => ({ fresh: password }),
     confirm: async () => {},
     again: false,

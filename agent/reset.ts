@@ -13,7 +13,7 @@ import { flags, type PolicyFacts, type Request } from '../shared/payload.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { Directory, Extras, Refusal, SetResult, User } from './directory/directory.ts'
 import type { Begun } from './journal.ts'
-import { afterProof, changedSince, nextStep, type Situation } from './redelivery.ts'
+import type { Decisions, Situation } from './redelivery.ts'
 
 export interface Passwords {
   fresh: Secret
@@ -23,6 +23,7 @@ export interface Passwords {
 
 export interface ResetJob {
   request: Request
+  decisions: Decisions
   /** Undefined when a password's blob was refused. Asked once, and wiped here whatever happens. */
   openPasswords(): Promise<Passwords | undefined>
   /** Makes sure that the message is still this agent's, and how old it is; rejects if not. Before any decision about time. */
@@ -59,10 +60,10 @@ export async function reset(job: ResetJob, directory: Directory): Promise<ResetR
       job.confirm(),
     ])
     job.mark('lookedUp')
-    if (passwords === undefined) return { outcome: unlessBegun(job, { kind: 'rejected' }) }
-    if (located.kind !== 'user') return { outcome: unlessBegun(job, located) }
+    if (passwords === undefined) return { outcome: job.decisions.unlessBegun(job, { kind: 'rejected' }) }
+    if (located.kind !== 'user') return { outcome: job.decisions.unlessBegun(job, located) }
     const { user } = located
-    if (user.protected) return { outcome: unlessBegun(job, { kind: 'protectedAccount' }) }
+    if (user.protected) return { outcome: job.decisions.unlessBegun(job, { kind: 'protectedAccount' }) }
     const attempt = { job, user, passwords, directory }
     const outcome = job.again ? await settleEarlier(attempt) : await write(attempt)
     return { outcome, policy: isPolicyRefusal(outcome) ? await directory.policy(user).catch(() => undefined) : undefined }
@@ -87,15 +88,15 @@ interface Attempt {
 
 async function write(attempt: Attempt): Promise<AgentOutcome> {
   const { job, user, directory } = attempt
-  if (!job.mayBegin()) return unlessBegun(job, { kind: 'expired' })
+  if (!job.mayBegin()) return job.decisions.unlessBegun(job, { kind: 'expired' })
   const refusal = await refusedBefore(attempt)
   if (refusal) return unlessOurs(attempt, refusal)
-  if (!job.admit()) return unlessBegun(job, { kind: 'busy' })
+  if (!job.admit()) return job.decisions.unlessBegun(job, { kind: 'busy' })
   job.begin({ pwdLastSet: user.pwdLastSet, domain: user.domain, guid: user.guid })
   try {
     const result = await set(attempt)
     job.mark('set')
-    if (result.kind === 'notBegun') return unlessBegun(job, { kind: 'expired' })
+    if (result.kind === 'notBegun') return job.decisions.unlessBegun(job, { kind: 'expired' })
     if (result.kind === 'refused') return await afterRefusal(attempt, result)
     // The password is set; that "must change" was refused is a missing right, for the log and the administrator.
     if ('extrasRefused' in result) job.refused(result.extrasRefused)
@@ -141,15 +142,15 @@ async function unlessOurs({ job, user, passwords, directory }: Attempt, outcome:
 async function settleEarlier(attempt: Attempt): Promise<AgentOutcome> {
   const { job, user, passwords, directory } = attempt
   const situation: Situation = {
-    change: changedSince(await directory.passwordState(user), job.ageMs(), job.begun?.pwdLastSet),
+    change: job.decisions.changedSince(await directory.passwordState(user), job.ageMs(), job.begun?.pwdLastSet),
     mayBegin: job.mayBegin(),
     neverBegunHere: job.begun === undefined,
     othersHadIt: job.othersHadIt,
   }
-  const step = nextStep(situation)
+  const step = job.decisions.nextStep(situation)
   if (step === 'write') return write(attempt)
   if (step !== 'prove') return { kind: step }
-  const verdict = afterProof(await directory.provePassword(user, passwords.fresh), situation)
+  const verdict = job.decisions.afterProof(await directory.provePassword(user, passwords.fresh), situation)
   if (verdict === 'write') return write(attempt)
   return verdict === 'finish' ? finish(job, user, directory) : { kind: verdict }
 }
@@ -158,7 +159,7 @@ async function settleEarlier(attempt: Attempt): Promise<AgentOutcome> {
 async function readBack(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
   try {
     const state = await directory.passwordState(user)
-    if (changedSince(state, job.ageMs(), user.pwdLastSet) === 'unchanged') return { kind: 'unknown' }
+    if (job.decisions.changedSince(state, job.ageMs(), user.pwdLastSet) === 'unchanged') return { kind: 'unknown' }
     return (await directory.provePassword(user, password)) === 'right' ? await finish(job, user, directory) : { kind: 'unknown' }
   } catch (error) {
     if (isFault(error)) return { kind: 'unknown' }
@@ -177,7 +178,3 @@ export const extras = (request: Request): Extras => ({
   unlock: (request.flags & flags.unlock) !== 0,
   mustChange: (request.flags & flags.mustChange) !== 0,
 })
-
-/** "Not changed" is said only by whoever can prove that nobody began. */
-export const unlessBegun = ({ begun, othersHadIt }: Pick<ResetJob, 'begun' | 'othersHadIt'>, outcome: AgentOutcome): AgentOutcome =>
-  begun !== undefined || othersHadIt ? { kind: 'unknown' } : outcome

@@ -19,12 +19,13 @@ import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import type { Located } from './lookup/find.ts'
 import { open, openPassword } from './open.ts'
-import { afterDeath, changedSince } from './redelivery.ts'
+import type { Decisions } from './redelivery.ts'
 import { extras } from './reset.ts'
 
 export interface SettleDeps {
   tenantId: Buffer
   times: Times
+  decisions: Decisions
   keys: AgentKeys
   journal: Journal
   directory: Directory
@@ -41,7 +42,7 @@ const giveUpMs = 24 * 3_600_000
 export async function settleUnfinished(deps: SettleDeps): Promise<void> {
   for (const entry of deps.journal.unfinished()) {
     const ageMs = entry.ageMs + Math.max(0, deps.clock.now() - entry.receivedAt)
-    if (deps.inHand(entry.messageId) || ageMs <= deps.times.ttlMs + deps.times.lockMs) continue
+    if (deps.inHand(entry.messageId) || !deps.decisions.isDead(ageMs, deps.times)) continue
     try {
       await settleOne(entry, ageMs, deps)
     } catch (error) {
@@ -83,12 +84,12 @@ async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promis
   if (located.kind !== 'user') return located
   // An unlock leaves its trace in the lock, not in the password.
   if (opened.request.operation === 'unlock') return { kind: located.user.lockedOut ? 'expired' : 'done' }
-  const change = changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
+  const change = deps.decisions.changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
   if (change === 'unchanged') return { kind: 'expired' }
   const password = await openPassword(opened, 'new', deps.keys)
   if (password === undefined) return undefined
   try {
-    const verdict = afterDeath(await deps.directory.provePassword(located.user, password), change)
+    const verdict = deps.decisions.afterDeath(await deps.directory.provePassword(located.user, password), change)
     if (verdict !== 'done') return verdict === 'unsure' ? verdict : { kind: verdict }
     await deps.directory.finish(located.user, extras(opened.request))
     return { kind: 'done' }

@@ -2,6 +2,7 @@
 import { type Directory, openDirectory } from '../../../agent/directory/directory.ts'
 import { temporaryLinks } from '../../../agent/directory/one-domain.fixture.ts'
 import type { Rule } from '../../../agent/lookup/rules.ts'
+import { decisions } from '../../../agent/redelivery.ts'
 import type { ResetJob } from '../../../agent/reset.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import type { Log } from '../../../shared/log.ts'
@@ -54,6 +55,7 @@ export function firstJob(request: Partial<Request>, passwords: { password: strin
   const { password, oldPassword } = passwords
   return {
     request: { operation: 'reset', actor: 'self', issuedAt: 0, startWithinMs: 14_000, flags: 1, ...request },
+    decisions,
     openPasswords: async () => ({
       fresh: Secret.fromText(password),
       ...(oldPassword !== undefined && { old: Secret.fromText(oldPassword) }),
