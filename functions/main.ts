@@ -24,6 +24,7 @@ import { createAsk } from './relay/ask.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createSeal } from './relay/seal.ts'
+import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
@@ -69,6 +70,8 @@ const relay = { address: relayAddress(settings, credential), transport: settings
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
 const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
 
+const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
+
 const flows = { rows, macs, clock, recent: recentFlows() }
 const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
@@ -92,10 +95,13 @@ app.serviceBusQueue('onAgentEvent', {
   ...triggers.onAgentEvent,
   handler: onAgentEvent({ tenantId, keys, agents, settle: settleRequest, log }),
 })
+app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
   keyring.start().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
+  // Whoever was here before may have died with replies on its session.
+  sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })
 app.hook.appTerminate(async () => {
   await Promise.race([

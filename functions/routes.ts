@@ -51,4 +51,6 @@ export type BodyOf<N extends RouteName> = RouteOf<N>['body'] extends z.ZodType<i
 export const triggers = {
   deliverChallenge: { queueName: 'challenges', connection: 'DataStorage' },
   onAgentEvent: { queueName: 'events', connection: 'ServiceBus', dataType: 'binary' },
+  // Every minute: a reply lives for five (NCRONTAB, six fields).
+  sweepReplies: { schedule: '0 * * * * *' },
 } as const

@@ -62,6 +62,12 @@ function remoteOf(running: Samba): RunningDirectory {
     if (!found) throw new Error(`Samba has no control '${method}'`)
     return found(...args)
   }
-  const remote = { name: 'directory', addresses: running.addresses, call, close: running.close } as unknown as Remote<'directory'>
+  const remote = {
+    name: 'directory',
+    addresses: running.addresses,
+    call,
+    close: running.close,
+    kill: running.close,
+  } as unknown as Remote<'directory'>
   return { forest: running.forest, remote, target: { url: running.addresses.ldaps, hostName: running.hostName, ca: running.ca } }
 }

@@ -20,6 +20,8 @@ export interface Remote<N extends PartName> {
   addresses: StandInOf<N>['addresses']
   call<M extends string & keyof StandInOf<N>['control']>(method: M, ...args: ArgsOf<N, M>): Promise<ResultOf<N, M>>
   close(): Promise<void>
+  /** Ends it as a crash does. */
+  kill(): Promise<void>
 }
 
 type Method<N extends PartName, M extends keyof StandInOf<N>['control']> = StandInOf<N>['control'][M]
@@ -93,10 +95,16 @@ export async function startPart<N extends PartName>(name: N, partOptions: Option
   tell({ kind: 'start', options: partOptions })
   try {
     const addresses = await ready.promise
-    return { name, addresses, call, close: async () => void (await end(child)) }
+    return { name, addresses, call, close: async () => void (await end(child)), kill }
   } catch (error) {
     await end(child)
     throw error
+  }
+
+  function kill(): Promise<void> {
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    child.kill('SIGKILL')
+    return exited
   }
 
   async function call(method: string, ...args: unknown[]): Promise<never> {

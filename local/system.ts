@@ -57,6 +57,8 @@ export interface System {
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
   /** Installs (once) and runs one more agent. */
   startAgent(name?: string): Promise<AgentProcess>
+  /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
+  killHost(): Promise<{ comeBack(): Promise<void> }>
   close(): Promise<void>
 }
 
@@ -152,9 +154,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const app = await appOf(shipped)
     const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const { port, host } = await onFreePort(options.ports?.http ?? 0, (port) =>
-      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity),
-    )
+    const beginHost = (port: number) =>
+      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
+    const { port, host } = await onFreePort(options.ports?.http ?? 0, beginHost)
     const parts = { ...cloud, host }
     const system: System = {
       folder,
@@ -168,6 +170,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),
+      async killHost() {
+        await parts.host.kill()
+        const comeBack = async () => {
+          parts.host = await beginHost(port)
+        }
+        return { comeBack }
+      },
       close,
     }
     for (let n = 0; n < (options.agents ?? 1); n++) await system.startAgent()

@@ -151,7 +151,7 @@ async function loadedApp(appFolder: string): Promise<Loaded> {
 }
 
 function declared() {
-  const { deliverChallenge, onAgentEvent } = triggers
+  const { deliverChallenge, onAgentEvent, sweepReplies } = triggers
   const http = routes.map(({ name, method, route, auth }) => ({
     name,
     trigger: { type: 'httpTrigger', methods: [method], route, authLevel: auth },
@@ -159,6 +159,7 @@ function declared() {
   const others = [
     { name: 'deliverChallenge', trigger: { type: 'queueTrigger', ...deliverChallenge } },
     { name: 'onAgentEvent', trigger: { type: 'serviceBusTrigger', ...onAgentEvent } },
+    { name: 'sweepReplies', trigger: { type: 'timerTrigger', ...sweepReplies } },
   ]
   return [...http, ...others].map(({ name, trigger }) => ({ name, trigger: expect.objectContaining({ direction: 'in', ...trigger }) }))
 }

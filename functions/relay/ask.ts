@@ -37,6 +37,8 @@ export interface Ask {
   ask(question: Question, deadline: AbortSignal): Promise<Outcome>
   /** One message of this instance's session. */
   receive(delivery: Delivery): Promise<void>
+  /** Whether this instance sent that request, and not so long ago that no reply can come. */
+  knows(messageId: string): boolean
 }
 
 export interface AskDeps {
@@ -92,6 +94,8 @@ export function createAsk(deps: AskDeps): Ask {
       await agents.unanswered().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
       return { kind: 'unknown' }
     },
+
+    knows: (messageId) => waiting.has(messageId) || done.has(messageId),
 
     async receive(delivery) {
       const messageId = typeof delivery.correlationId === 'string' ? delivery.correlationId : ''

@@ -8,11 +8,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
-import { connectRelay, type Handle, type RelaySettings } from '../../shared/relay/client.ts'
+import { connectRelay, type Handle, type RelayClient, type RelaySettings } from '../../shared/relay/client.ts'
 import { keepAlive, type Link, type Watchdog } from '../../shared/relay/watchdog.ts'
 import type { AskLink } from './ask.ts'
 
 export interface FunctionsLink extends Link, AskLink {
+  /** Replies on a session nobody holds (RelayClient). */
+  drainNextSession(handle: Handle): ReturnType<RelayClient['drainNextSession']>
   close(): Promise<void>
 }
 
@@ -27,7 +29,8 @@ export function openLink(settings: RelaySettings, receive: Handle, { clock, log 
       try {
         const { probe } = await client.receiveSession('replies', sessionId, concurrency, receive, lost)
         const send: AskLink['send'] = (message, signal) => client.send('requests', message, signal)
-        return { sessionId, send, probe, close: () => client.close(), drop: () => client.drop() }
+        const drainNextSession: FunctionsLink['drainNextSession'] = (each) => client.drainNextSession('replies', each)
+        return { sessionId, send, drainNextSession, probe, close: () => client.close(), drop: () => client.drop() }
       } catch (error) {
         client.drop()
         sessionId = newSession()

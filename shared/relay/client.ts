@@ -80,6 +80,11 @@ export interface RelayClient {
   receive(queue: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
   /** The same for one session; its probe renews the session's lock. */
   receiveSession(queue: string, sessionId: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
+  /**
+   * Takes a session that nobody holds, hands over what lies on it (`drainedAtOnce` at most, one after another) and lets it go.
+   * Resolves with its id, or with undefined where the broker knows of none.
+   */
+  drainNextSession(queue: string, handle: Handle): Promise<string | undefined>
   /** Does what needs the claim, but takes nothing and sends nothing; rejects as the SDK does. */
   prove(queue: string, claim: 'Listen' | 'Send'): Promise<void>
   /** Waits for the SDK's own goodbye; only for an orderly end, and bounded by the caller. */
@@ -87,6 +92,8 @@ export interface RelayClient {
   drop(): void
 }
 
+const byHand = { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 } as const
+const drainedAtOnce = 64
 const retryOptions = { maxRetries: 1, retryDelayInMs: 500, maxRetryDelayInMs: 1_000, timeoutInMs: 10_000 }
 
 /** The broker said no before taking anything: trying again changes nothing, and nothing was sent. */
@@ -110,16 +117,26 @@ export function connectRelay(settings: RelaySettings, clock: Clock): RelayClient
       }
     },
     async receive(queue, concurrency, handle, lost) {
-      const receiver = client.createReceiver(queue, { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 })
+      const receiver = client.createReceiver(queue, byHand)
       const stop = listen(receiver, concurrency, handle, lost, clock)
       // A peek goes over the management link of the same connection.
       return { probe: async () => void (await receiver.peekMessages(1)), stop }
     },
     async receiveSession(queue, sessionId, concurrency, handle, lost) {
-      const options = { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 } as const
-      const receiver = await client.acceptSession(queue, sessionId, options)
+      const receiver = await client.acceptSession(queue, sessionId, byHand)
       const stop = listen(receiver, concurrency, handle, lost, clock)
       return { probe: async () => void (await receiver.renewSessionLock()), stop }
+    },
+    async drainNextSession(queue, handle) {
+      const receiver = await client.acceptNextSession(queue, byHand).catch(undefinedIfNone)
+      if (receiver === undefined) return undefined
+      try {
+        const messages = await receiver.receiveMessages(drainedAtOnce, { maxWaitTimeInMs: 1_000 })
+        for (const message of messages) await handle(delivery(receiver, message, clock))
+        return receiver.sessionId
+      } finally {
+        await receiver.close()
+      }
     },
     async prove(queue, claim) {
       // To know how large a batch may be, the sender opens its link.
@@ -180,6 +197,12 @@ function openClient({ address, ...transport }: RelaySettings): ServiceBusClient 
   if (address.kind === 'connectionString') return new ServiceBusClient(address.connectionString, options)
   if (address.endpoint !== undefined) options.customEndpointAddress = address.endpoint
   return new ServiceBusClient(address.namespace, address.credential, options)
+}
+
+/** The broker waits a while for a session to become free, and then says that none did. */
+function undefinedIfNone(error: unknown): undefined {
+  const codes = ['ServiceTimeout', 'SessionCannotBeLocked']
+  if (!isServiceBusError(error) || !codes.includes(error.code)) throw error
 }
 
 /** Certain only if every try was refused: a first try refused says nothing about a second that got no answer. */
