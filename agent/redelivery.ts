@@ -16,10 +16,13 @@ export type Seen = Pick<PasswordState, 'pwdLastSet' | 'serverNow'>
 /** How far the broker's and the directory's ideas of a few seconds may differ. */
 const toleranceMs = 2_000
 
-/** `before` is this agent's own note of pwdLastSet from before its write: exact, where the age is only an estimate. */
+/**
+ * `before` is this agent's own note of pwdLastSet from before its write: any difference is a change. No difference says only
+ * that nobody changed it since; what was noted may be newer than the message, and then is not to be overwritten either.
+ */
 export function changedSince(state: Seen, ageMs: number, before: bigint | undefined): 'changed' | 'unchanged' | 'hidden' {
-  if (before !== undefined && state.pwdLastSet !== 0n) return state.pwdLastSet === before ? 'unchanged' : 'changed'
   if (state.pwdLastSet === 0n) return 'hidden'
+  if (before !== undefined && state.pwdLastSet !== before) return 'changed'
   const sinceSetMs = state.serverNow - fileTimeToMs(state.pwdLastSet)
   return sinceSetMs < ageMs + toleranceMs ? 'changed' : 'unchanged'
 }
