@@ -422,3 +422,9 @@ test.each(Object.entries(docs))('what %s.md points at exists', (_name, text) => 
   const links = [...text.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = '']) => `docs/${path}`)
   expect([...paths, ...links].filter((path) => !existsSync(new URL(path, root)))).toEqual([])
 })
+
+test('every test that docs/reliability.md names is there', () => {
+  const named = [...read('docs/reliability.md').matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, path = '']) => path)
+  expect(named.length).toBeGreaterThan(8)
+  expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+})
