@@ -33,6 +33,11 @@ describe('a name is below a base', () => {
   })
 })
 
+test('a name may end with a comma that belongs to its value', () => {
+  expect(parseDn('CN=a\\,')).toEqual(['cn=a,'])
+  expect(parseDn('CN=a,')).toBeUndefined()
+})
+
 test.each([
   ['CN=a,DC=corp,DC=example', 'corp.example'],
   ['DC=Corp', 'corp'],
@@ -47,7 +52,13 @@ test.each([
 const escaped = (value: string) => value.replace(/[\\,+"<>;=]/g, '\\$&').replace(/^[ #]|(?<=.) $/g, '\\$&')
 
 test('whatever a value is made of, escaping and parsing gives it back, and it stays one part', () => {
-  const value = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => !text.includes('\0'))
+  const value = fc
+    .string({
+      unit: fc.oneof(fc.constantFrom(...'\\,+"<>;=# '), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 })),
+      minLength: 1,
+      maxLength: 12,
+    })
+    .filter((text) => !text.includes('\0'))
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), (values) => {
       const dn = values.map((each) => `CN=${escaped(each)}`).join(',')

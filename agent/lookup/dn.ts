@@ -9,10 +9,10 @@
 export function parseDn(dn: string): string[] | undefined {
   const parts: string[] = []
   for (let rest = dn; rest !== ''; ) {
-    const part = /^\s*([a-z][a-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=((?:[^\\,]|\\[0-9a-f]{2}|\\.)*)(?:,|$)/is.exec(rest)
+    const part = /^\s*([a-z][a-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=((?:[^\\,]|\\[0-9a-f]{2}|\\.)*)(,|$)/is.exec(rest)
     if (part === null) return undefined
     rest = rest.slice(part[0].length)
-    if (rest === '' && part[0].endsWith(',')) return undefined
+    if (rest === '' && part[3] === ',') return undefined
     parts.push(`${part[1]}=${plain(part[2] ?? '')}`.toLowerCase())
   }
   return parts.length > 0 ? parts : undefined
