@@ -1,7 +1,7 @@
 /**
  * The product's own connection to Service Bus, over every road it can take and with every proof it can show.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { queues } from '../../infra/topology.ts'
 import { type Bus, startBus } from '../../local/bus/bus.ts'
 import { makeAuthority } from '../../local/ca.ts'
@@ -200,4 +200,21 @@ describe('a way that is closed', () => {
     expect(proxy.control.drop()).toBe(1)
     expect(faultWord(await lost.promise)).toBe('SessionLockLost')
   })
+})
+
+test('a connection closed without a word between two tries, and a token that is not answered, harm nobody', async () => {
+  bus.control.fault({ kind: 'rejectSends', queue: 'events', count: 1 })
+  const client = connect(emulator('agent'))
+  const impatient = new AbortController()
+  const code = codeOf(client.send('events', outgoing(), impatient.signal))
+  // Which of its steps the SDK has come to, no event tells: rejected by now, and half a second from its second try.
+  await systemClock.sleep(200)
+  bus.control.fault({ kind: 'ignoreTokens' })
+  expect(bus.control.dropConnections({ silent: 'close' })).toBe(1)
+  await systemClock.sleep(500)
+  // What it throws in its listener, or seconds later in its timer, would end this run.
+  impatient.abort()
+  expect(await code).toBe('SEND_IN_DOUBT')
+  // Its close would not return.
+  open.pop()?.drop()
 })
