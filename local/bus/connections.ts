@@ -24,6 +24,7 @@ interface Open {
   stream: Duplex
   /** What the bytes run over: the stream itself, or the socket below a WebSocket. */
   socket: Socket
+  frozen: boolean
 }
 
 const restarting = 'The service is restarting and the connection is closed.'
@@ -59,6 +60,7 @@ export class Connections {
   readonly #broker: Broker
   readonly #container = makeContainer()
   readonly #open = new Set<Open>()
+  #frozen = false
   #closedBytes = { in: 0, out: 0 }
 
   constructor(broker: Broker) {
@@ -76,13 +78,24 @@ export class Connections {
   accept(stream: Duplex, socket: Socket): void {
     const connection = this.#container.create_connection(connectionOptions as unknown as ConnectionOptions)
     const peer = new Peer(connection, this.#broker)
-    const open: Open = { connection, peer, stream, socket }
+    const open: Open = { connection, peer, stream, socket, frozen: false }
     this.#open.add(open)
     this.#broker.totals.connectionsOpened += 1
     this.#listen(connection, peer)
     serveLinks(connection, peer, this.#broker)
     socket.on('close', () => this.#lost(open))
     ;(connection as Connection & { accept(stream: Duplex): void }).accept(stream)
+    if (this.#frozen) freeze(open)
+  }
+
+  freeze(): void {
+    this.#frozen = true
+    for (const open of this.#open) freeze(open)
+  }
+
+  thaw(): void {
+    this.#frozen = false
+    for (const open of this.#open) thaw(open)
   }
 
   #listen(connection: Connection, peer: Peer): void {
@@ -122,7 +135,7 @@ export class Connections {
   }
 
   #endOne(open: Open, ending: Ending) {
-    const { connection, stream, socket } = open
+    const { connection, socket } = open
     if (!('silent' in ending)) {
       const { condition = 'amqp:connection:forced', description = restarting } = ending
       return connection.close({ condition, description })
@@ -134,8 +147,21 @@ export class Connections {
         this.#lost(open)
         return socket.destroy()
       case 'freeze':
-        stream.pause()
-        return socket.cork()
+        return freeze(open)
     }
   }
+}
+
+function freeze(open: Open): void {
+  if (open.frozen) return
+  open.frozen = true
+  open.stream.pause()
+  open.socket.cork()
+}
+
+function thaw(open: Open): void {
+  if (!open.frozen) return
+  open.frozen = false
+  open.socket.uncork()
+  open.stream.resume()
 }

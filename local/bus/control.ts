@@ -93,6 +93,12 @@ const messageOf = (spec: SendSpec) =>
     }),
   )
 
+/** Links to one queue, on all connections. */
+function linksTo({ name }: Entity, connections: Connections): { peer: Peer; attached: Attached }[] {
+  const found = connections.peers().flatMap((peer) => peer.attached().map((attached) => ({ peer, attached })))
+  return found.filter(({ attached }) => attached.path === name.toLowerCase())
+}
+
 /** As the service words it after ten idle minutes. */
 export function detachIdle(peer: Peer, attached: Attached): void {
   const [code, timer] = attached instanceof Outlet ? ['consumer', 'AmqpMessageConsumer'] : ['publisher', 'AmqpMessagePublisher']
@@ -133,11 +139,29 @@ export function busControl(broker: Broker, connections: Connections, listeners: 
     dropConnections: (ending: Ending = {}): number => connections.end(ending),
     /** Detaches all links to the queue as if they had been idle for too long; how many there were. */
     detachIdle(queue: string): number {
-      const path = entityNamed(queue).name.toLowerCase()
-      const found = connections.peers().flatMap((peer) => peer.attached().map((attached) => ({ peer, attached })))
-      const links = found.filter(({ attached }) => attached.path === path)
+      const links = linksTo(entityNamed(queue), connections)
       for (const { peer, attached } of links) detachIdle(peer, attached)
       return links.length
+    },
+    /** Detaches all links to the queue and gives no reason; how many there were. */
+    detachSilently(queue: string): number {
+      const links = linksTo(entityNamed(queue), connections)
+      for (const { peer, attached } of links) peer.detach(attached)
+      return links.length
+    },
+    /** Every connection stays and nothing passes; whoever connects is accepted by the machine and answered by nobody. */
+    freeze(): undefined {
+      listeners.freeze()
+      connections.freeze()
+    },
+    /** What lay in the buffers passes now, in both directions: also on what `dropConnections` froze. */
+    thaw(): undefined {
+      connections.thaw()
+      listeners.thaw()
+    },
+    /** New connections are reset; those that are there go on. */
+    refuse(refused = true): undefined {
+      listeners.refuse(refused)
     },
     totals() {
       const { in: bytesIn, out: bytesOut } = connections.bytes()

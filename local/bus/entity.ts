@@ -66,7 +66,7 @@ export class Entity {
   }
 
   offer(message: Message): Offer {
-    const offer = this.queue.offer(message)
+    const offer = this.queue.offer(message, { delayMs: this.#faults.take('delayMessages', this.name)?.ms })
     this.accepted.push({ message, enqueuedAt: this.#clock.now(), duplicate: offer.kind === 'duplicate' })
     if (this.accepted.length > keptAccepted) this.accepted.shift()
     return offer
@@ -93,7 +93,7 @@ export class Entity {
 
   /** Delivers what can be delivered. */
   pump(): void {
-    if (!this.#faults.holds(this.name)) {
+    if (!this.#faults.stands('holdQueue', this.name)) {
       if (this.sessions) this.#deliverSessions(this.sessions)
       else this.#deliverInTurn()
     }
@@ -103,7 +103,7 @@ export class Entity {
   #deliverInTurn(): void {
     for (;;) {
       const consumer = [...this.consumers].find((each) => each.credit() > 0)
-      const entry = consumer && this.queue.take()
+      const entry = consumer && this.queue.take({ newestFirst: this.#faults.stands('newestFirst', this.name) })
       if (!entry) return
       // Last in, last served: the set keeps insertion order.
       this.consumers.delete(consumer)
@@ -122,7 +122,7 @@ export class Entity {
     for (const { holder, id } of sessions.held()) {
       while (holder.credit() > 0) {
         const session = sessions.find(id)
-        const entry = session && this.queue.take(session)
+        const entry = session && this.queue.take({ session })
         if (!entry) break
         holder.deliver(entry)
       }

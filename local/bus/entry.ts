@@ -22,14 +22,16 @@ export interface Entry {
   deliveryCount: number
   enqueuedAt: number
   expiresAt: number
+  /** Nobody gets it before. */
+  availableAt: number
   /** `token` is hex in network order. `bySession`: the lock ends with the session's, not by itself. */
   lock: { token: string; until: number; bySession: boolean } | undefined
 }
 
 export type Offer = { kind: 'enqueued'; sequence: number } | { kind: 'duplicate' }
 
-export function nextChange(entry: Entry): number {
+export function nextChange(entry: Entry, now: number): number {
   if (entry.state === 'scheduled') return entry.enqueuedAt
   if (entry.lock) return entry.lock.bySession ? Number.POSITIVE_INFINITY : entry.lock.until
-  return entry.expiresAt
+  return entry.availableAt > now ? Math.min(entry.availableAt, entry.expiresAt) : entry.expiresAt
 }

@@ -19,8 +19,14 @@ const faultKinds = [
   'ignoreSettlements',
   /** Settling a message takes effect and gets no answer. */
   'settlementsInDoubt',
+  /** Completing a message is answered as done, and lost with its lock, as when the node that took it fails over: it is delivered again at once. */
+  'repeatDeliveries',
+  /** A message is stored at once and there for receivers `ms` later; in a session those behind it wait too. */
+  'delayMessages',
   /** Nothing is delivered from the queue. */
   'holdQueue',
+  /** The newest message is delivered first. Sessions keep their order, as the service promises of them alone. */
+  'newestFirst',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -31,6 +37,8 @@ export type FaultSpec = {
   count?: number
   /** Error condition of a rejected send. */
   condition?: string
+  /** How late a delayed message is. */
+  ms?: number
 }
 
 export class Faults {
@@ -62,7 +70,7 @@ export class Faults {
   }
 
   /** A state rather than an event: nothing is used up. */
-  holds(queue: string): boolean {
-    return this.#find('holdQueue', queue) !== undefined
+  stands(kind: 'holdQueue' | 'newestFirst', queue: string): boolean {
+    return this.#find(kind, queue) !== undefined
   }
 }

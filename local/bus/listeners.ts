@@ -2,9 +2,10 @@
  * Where clients connect: plain TCP (what `UseDevelopmentEmulator=true` asks for), TLS, and WebSockets over TLS.
  *
  * Loopback only. The WebSocket path is `/$servicebus/websocket` with subprotocol `AMQPWSB10` (MS-documented binding of
- * OASIS "AMQP WebSocket Binding" 1.0). Ports survive `close`, so that listening again is the same service come back.
+ * OASIS "AMQP WebSocket Binding" 1.0). Ports survive `close`, so that listening again is the same service come back. One bare
+ * listener stands before each protocol, so that a frozen bus does not even shake hands.
  */
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
@@ -13,6 +14,8 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 export type Ports = { tcp: number; tls: number; ws: number }
 export type Accept = (stream: Duplex, socket: Socket) => void
 type Tls = { cert: string; key: string }
+/** Speaks one protocol on a socket that somebody has connected. */
+type Serve = (socket: Socket) => void
 
 const subprotocol = 'AMQPWSB10'
 const webSocketPath = /^\/\$servicebus\/websocket\/?$/i
@@ -22,6 +25,9 @@ export class Listeners {
   readonly #tls: Tls | undefined
   readonly #accept: Accept
   #servers: Server[] = []
+  #state: 'open' | 'frozen' | 'refusing' = 'open'
+  /** Connected while frozen. */
+  readonly #held = new Map<Socket, Serve>()
 
   constructor(ports: Ports, tls: Tls | undefined, accept: Accept) {
     this.ports = { ...ports }
@@ -30,13 +36,36 @@ export class Listeners {
   }
 
   async open(): Promise<void> {
-    this.ports.tcp = await this.#listen(tcpServer(this.#accept), this.ports.tcp)
+    this.ports.tcp = await this.#listen(overTcp(this.#accept), this.ports.tcp)
     if (!this.#tls) return
-    this.ports.tls = await this.#listen(tlsServer(this.#tls, this.#accept), this.ports.tls)
-    this.ports.ws = await this.#listen(webSocketServer(this.#tls, this.#accept), this.ports.ws)
+    this.ports.tls = await this.#listen(overTls(this.#tls, this.#accept), this.ports.tls)
+    this.ports.ws = await this.#listen(overWebSockets(this.#tls, this.#accept), this.ports.ws)
   }
 
-  #listen(server: Server, port: number): Promise<number> {
+  freeze(): void {
+    this.#state = 'frozen'
+  }
+
+  thaw(): void {
+    this.#state = 'open'
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const [socket, serve] of held) serve(socket)
+  }
+
+  refuse(refused: boolean): void {
+    this.#state = refused ? 'refusing' : 'open'
+  }
+
+  #connected(socket: Socket, serve: Serve) {
+    if (this.#state === 'open') return serve(socket)
+    if (this.#state === 'refusing') return socket.resetAndDestroy()
+    this.#held.set(socket, serve)
+    socket.on('error', () => socket.destroy()).on('close', () => this.#held.delete(socket))
+  }
+
+  #listen(serve: Serve, port: number): Promise<number> {
+    const server = createTcpServer({ noDelay: true }, (socket) => this.#connected(socket, serve))
     this.#servers.push(server)
     return new Promise((resolve, reject) => {
       server.once('error', reject)
@@ -51,25 +80,23 @@ export class Listeners {
   async close(): Promise<void> {
     const servers = this.#servers
     this.#servers = []
+    for (const socket of this.#held.keys()) socket.destroy()
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   }
 }
 
-function tcpServer(accept: Accept): Server {
-  return createTcpServer((socket) => {
-    socket.setNoDelay(true)
+const overTcp =
+  (accept: Accept): Serve =>
+  (socket) =>
     accept(socket, socket)
-  })
+
+/** A server of Node that does not listen itself may be given its connections. */
+function overTls(tls: Tls, accept: Accept): Serve {
+  const server = createTlsServer(tls, (socket) => accept(socket, socket))
+  return (socket) => void server.emit('connection', socket)
 }
 
-function tlsServer(tls: Tls, accept: Accept): Server {
-  return createTlsServer(tls, (socket) => {
-    socket.setNoDelay(true)
-    accept(socket, socket)
-  })
-}
-
-function webSocketServer(tls: Tls, accept: Accept): HttpsServer {
+function overWebSockets(tls: Tls, accept: Accept): Serve {
   const server = createHttpsServer(tls, (_, response) => response.writeHead(404).end())
   const webSockets = new WebSocketServer({ noServer: true, handleProtocols: () => subprotocol })
   server.on('upgrade', (request, socket, head) => {
@@ -79,7 +106,7 @@ function webSocketServer(tls: Tls, accept: Accept): HttpsServer {
     if (!offered.includes(subprotocol)) return refuse(socket, '400 Bad Request')
     webSockets.handleUpgrade(request, socket, head, (webSocket) => accept(createWebSocketStream(webSocket), request.socket))
   })
-  return server
+  return (socket) => void server.emit('connection', socket)
 }
 
 function refuse(socket: Duplex, status: string): void {

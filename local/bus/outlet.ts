@@ -120,6 +120,8 @@ export class Outlet implements Consumer, Attached {
 
   #settle(name: OutcomeName, token: string, state: unknown): unknown {
     const { session } = this
+    const repeated = name === 'accepted' && this.#entity.queue.holds(token) && this.#faults.take('repeatDeliveries', this.#entity.name)
+    if (repeated && this.#entity.queue.lose(token)) return rheaInternals.accepted()
     if (session && this.#entity.sessions?.find(session.id) !== session) return rheaInternals.rejected(sessionLockLost(session.id))
     if (!this.#entity.queue.settle(token, settlementOf(name, state))) return rheaInternals.rejected(messageLockLost())
     return name === 'released' ? rheaInternals.released() : name === 'rejected' ? rheaInternals.rejected() : rheaInternals.accepted()

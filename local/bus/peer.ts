@@ -68,8 +68,8 @@ export class Peer {
     this.#attached.delete(attached)
   }
 
-  /** Closes a link from this side. */
-  detach(attached: Attached, fault: AmqpFault): void {
+  /** Closes a link from this side, without a reason if none is given. */
+  detach(attached: Attached, fault?: AmqpFault): void {
     attached.link.close(fault)
     this.#drop(attached)
   }

@@ -67,10 +67,10 @@ it('never delivers what has expired', () => {
 it('counts neither a deferral nor the close of a session as a delivery', () => {
   queue.offer(message('a', { group_id: 's' }))
   const session = { id: 's', until: now + 5_000 }
-  expect(queue.take({ ...session, id: 'other' })).toBeUndefined()
-  queue.take(session)
+  expect(queue.take({ session: { ...session, id: 'other' } })).toBeUndefined()
+  queue.take({ session })
   queue.releaseSession('s', { expired: false })
-  expect(queue.settle(tokenOf(queue.take(session)), { kind: 'defer' })).toBe(true)
+  expect(queue.settle(tokenOf(queue.take({ session })), { kind: 'defer' })).toBe(true)
   const [deferred] = queue.takeDeferred([1], session) ?? []
   expect(deferred).toMatchObject({ deliveryCount: 0, deferred: true })
   queue.releaseSession('s', { expired: true })

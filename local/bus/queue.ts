@@ -49,7 +49,7 @@ export class MessageQueue {
     return Math.min(message.timeToLiveMs ?? Number.POSITIVE_INFINITY, this.#settings.ttlMs)
   }
 
-  offer(message: Message, deliveryCount = 0): Offer {
+  offer(message: Message, { deliveryCount = 0, delayMs = 0 }: { deliveryCount?: number; delayMs?: number | undefined } = {}): Offer {
     const now = this.#around.now()
     if (!this.#accepted.add(message.messageId, now)) {
       this.counts.duplicates += 1
@@ -67,22 +67,24 @@ export class MessageQueue {
       deliveryCount,
       enqueuedAt,
       expiresAt: enqueuedAt + this.timeToLiveMs(message),
+      availableAt: enqueuedAt + delayMs,
       lock: undefined,
     }
     this.#entries.set(entry.sequence, entry)
-    this.#around.by(scheduled ? enqueuedAt : entry.expiresAt)
+    this.#around.by(nextChange(entry, now))
     this.#around.available()
     return { kind: 'enqueued', sequence: entry.sequence }
   }
 
   /** Locks the oldest available message, for a session queue the oldest of that session while the session is locked. */
-  take(session?: { id: string; until: number }): Entry | undefined {
+  take({ session, newestFirst = false }: { session?: { id: string; until: number }; newestFirst?: boolean } = {}): Entry | undefined {
     const now = this.#around.now()
-    for (const entry of this.#entries.values()) {
+    for (const entry of newestFirst ? [...this.#entries.values()].reverse() : this.#entries.values()) {
       if (entry.state !== 'active' || entry.deferred) continue
       if (session && entry.message.sessionId !== session.id) continue
       if (entry.expiresAt <= now) this.#expire(entry)
-      else return this.#lock(entry, session)
+      else if (entry.availableAt <= now) return this.#lock(entry, session)
+      else if (session) return undefined
     }
     return undefined
   }
@@ -141,6 +143,13 @@ export class MessageQueue {
     }
   }
 
+  /** The lock is lost before its time. False: it was already. */
+  lose(token: string): boolean {
+    const entry = this.#held(token)
+    if (entry) this.#loseLock(entry)
+    return entry !== undefined
+  }
+
   /** The new end of the lock; undefined when it is lost. */
   renew(token: string): number | undefined {
     const entry = this.#held(token)
@@ -174,9 +183,10 @@ export class MessageQueue {
       }
       if (entry.lock && !entry.lock.bySession && entry.lock.until <= now) this.#loseLock(entry)
       if (entry.state === 'active' && entry.expiresAt <= now && this.#entries.has(entry.sequence)) this.#expire(entry)
+      else if (entry.availableAt > entry.enqueuedAt && entry.availableAt <= now) this.#around.available()
     }
     let next = Number.POSITIVE_INFINITY
-    for (const entry of this.#entries.values()) next = Math.min(next, nextChange(entry))
+    for (const entry of this.#entries.values()) next = Math.min(next, nextChange(entry, now))
     return next
   }
 
@@ -212,7 +222,7 @@ export class MessageQueue {
     this.#remove(entry)
     const letter = deadLetter(entry.message, this.name, { ...properties, ...deadLetterProperties(reason, description) })
     const target = this.#around.deadLetters ?? this
-    target.offer(letter, entry.deliveryCount)
+    target.offer(letter, { deliveryCount: entry.deliveryCount })
   }
 
   #remove(entry: Entry): void {

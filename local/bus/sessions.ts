@@ -50,7 +50,8 @@ export class Sessions<Holder> {
   nextFree(): string | undefined {
     for (const entry of this.#queue.entries()) {
       const id = entry.message.sessionId
-      const waits = entry.state === 'active' && !entry.deferred && entry.expiresAt > this.#now()
+      const now = this.#now()
+      const waits = entry.state === 'active' && !entry.deferred && entry.expiresAt > now && entry.availableAt <= now
       if (waits && id !== undefined && !this.#held.has(id)) return id
     }
     return undefined

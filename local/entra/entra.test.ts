@@ -1,6 +1,8 @@
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../shared/clock.ts'
+import { startEntra } from './entra.ts'
 import { agent, functions, startTestTenant, type TestTenant, tenantId } from './test-tenant.ts'
 import { makeTokenVerifier } from './verify.ts'
 
@@ -14,9 +16,9 @@ beforeAll(async () => {
 afterAll(() => entra.close())
 afterEach(() => vi.unstubAllEnvs())
 
-function secretCredential(over: { tenantId?: string; clientId?: string; secret?: string } = {}) {
+function secretCredential(over: { tenantId?: string; clientId?: string; secret?: string; authorityHost?: string } = {}) {
   return new ClientSecretCredential(over.tenantId ?? tenantId, over.clientId ?? agent.clientId, over.secret ?? agent.secret, {
-    authorityHost: entra.addresses.authorityHost,
+    authorityHost: over.authorityHost ?? entra.addresses.authorityHost,
     disableInstanceDiscovery: true,
     tlsOptions: { ca: tenant.tls.ca },
     retryOptions: { maxRetries: 0 },
@@ -130,6 +132,29 @@ describe('the token endpoint', () => {
     await expect(secretCredential().getToken('https://vault.azure.net/.default')).resolves.toBeTruthy()
     await expect(secretCredential({ secret: 'x' }).getToken('https://vault.azure.net/.default')).rejects.toThrow()
     expect(entra.control.stats()).toEqual({ tokens: before.tokens + 1, refusals: before.refusals + 1 })
+  })
+
+  it('gives tokens of another life from then on', async () => {
+    entra.control.tokenLifetime(90)
+    const { token } = await secretCredential().getToken('https://vault.azure.net/.default')
+    entra.control.tokenLifetime(3600)
+    const { exp = 0, iat = 0 } = decodeJwt(token)
+    expect(exp - iat).toBe(90)
+  })
+
+  it('may be slow', async () => {
+    const slept: number[] = []
+    const sleep = async (ms: number) => void slept.push(ms)
+    const own = await startEntra({
+      tls: tenant.tls,
+      tenantId,
+      principals: { functions, agents: [agent] },
+      clock: { ...systemClock, sleep },
+    })
+    own.control.slow(700)
+    await secretCredential({ authorityHost: own.addresses.authorityHost }).getToken('https://vault.azure.net/.default')
+    expect(slept).toEqual([700])
+    await own.close()
   })
 })
 

@@ -48,8 +48,12 @@ export type EntraControl = {
   /** By SHA-1 or SHA-256 thumbprint, in hex. */
   removeCertificate(clientId: string, thumbprint: string): undefined
   rotateSigningKey(): Promise<undefined>
+  /** How long the tokens issued from now on are good. */
+  tokenLifetime(seconds: number): undefined
   /** For the next token requests at either endpoint. */
   faults(list: Disturbance<EntraFault>[]): undefined
+  /** From now on every token takes `ms` longer; 0 ends it. */
+  slow(ms: number): undefined
   stats(): { tokens: number; refusals: number }
 }
 
@@ -59,6 +63,7 @@ interface Tenant extends Directory {
   clock: Clock
   stats: { tokens: number; refusals: number }
   disturbances: Disturbances<EntraFault>
+  slowMs: number
 }
 
 const unavailable: WebAnswer = { status: 503, headers: { 'content-type': 'text/plain' }, body: 'Service unavailable' }
@@ -94,6 +99,7 @@ function discovery(tenantUrl: string): Json {
 
 /** Both endpoints give tokens under the same weather, and count what they gave. */
 async function giveToken(tenant: Tenant, decide: () => Promise<WebAnswer>): Promise<WebAnswer | 'hang'> {
+  if (tenant.slowMs > 0) await tenant.clock.sleep(tenant.slowMs, { unref: true })
   const fault = tenant.disturbances.take()
   if (fault) return fault === 'hang' ? 'hang' : unavailable
   const answer = await decide()
@@ -130,7 +136,8 @@ async function listenOnBoth({ tls, ports = {}, principals }: EntraOptions, tenan
   return { authority, identity }
 }
 
-function makeControl({ agents, signer, disturbances, stats }: Tenant): EntraControl {
+function makeControl(tenant: Tenant): EntraControl {
+  const { agents, signer, disturbances, stats } = tenant
   const agentWith = (clientId: string): Application => {
     const agent = agents.get(clientId)
     if (!agent) throw new Error(`no application '${clientId}' in this tenant`)
@@ -157,8 +164,14 @@ function makeControl({ agents, signer, disturbances, stats }: Tenant): EntraCont
       await signer.rotate()
       return undefined
     },
+    tokenLifetime(seconds) {
+      signer.setLifetime(seconds)
+    },
     faults(list) {
       disturbances.set(list)
+    },
+    slow(ms) {
+      tenant.slowMs = ms
     },
     stats: () => ({ ...stats }),
   }
@@ -175,6 +188,7 @@ export async function startEntra(options: EntraOptions): Promise<StandIn<EntraAd
     clock,
     stats: { tokens: 0, refusals: 0 },
     disturbances: makeDisturbances<EntraFault>(),
+    slowMs: 0,
   }
   const { authority, identity } = await listenOnBoth(options, tenant)
   const authorityHost = `https://127.0.0.1:${authority.port}`

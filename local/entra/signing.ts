@@ -20,6 +20,8 @@ export interface IssuedToken {
 export interface Signer {
   jwks(): JSONWebKeySet
   rotate(): Promise<void>
+  /** Of the tokens issued from now on. */
+  setLifetime(seconds: number): void
   /** `audience` is written as the client spelt it; `resource` is what it means. */
   issue(subject: Subject, audience: string, resource: string): Promise<IssuedToken>
 }
@@ -42,14 +44,18 @@ export function issuerOf(tenantId: string): string {
   return `https://sts.windows.net/${tenantId}/`
 }
 
-export async function makeSigner(tenantId: string, lifetimeS: number, clock: Clock): Promise<Signer> {
+export async function makeSigner(tenantId: string, firstLifetimeS: number, clock: Clock): Promise<Signer> {
   let current = await makeSigningKey()
   const published = [current.published]
+  let lifetimeS = firstLifetimeS
   return {
     jwks: () => ({ keys: published }),
     async rotate() {
       current = await makeSigningKey()
       published.push(current.published)
+    },
+    setLifetime(seconds) {
+      lifetimeS = seconds
     },
     async issue(subject, audience, resource) {
       const nowS = Math.floor(clock.now() / 1000)

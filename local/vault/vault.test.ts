@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vault as names } from '../../infra/topology.ts'
+import { systemClock } from '../../shared/clock.ts'
 import { agent } from '../entra/test-tenant.ts'
 import { type Clients, failure, idOf, sealFor, startTestVault, type TestVault, versionOf } from './test-vault.ts'
 
@@ -140,6 +141,20 @@ describe('disturbance', () => {
     const after = test.vault.control.stats()
     expect(after.requests - before.requests).toBe(4)
     expect((after.operations['secrets.get'] ?? 0) - (before.operations['secrets.get'] ?? 0)).toBe(1)
+  })
+
+  it('may be slow, each answer by as much as was said', async () => {
+    const slept: number[] = []
+    const sleep = async (ms: number) => void slept.push(ms)
+    const own = await test.start({ clock: { ...systemClock, sleep } })
+    const { secrets } = test.clientsFor(test.tenant.managedIdentity(), own.addresses.url)
+    own.control.slow(700)
+    await secrets.setSecret(packageKey, 'value')
+    await secrets.getSecret(packageKey)
+    own.control.slow(0)
+    await secrets.getSecret(packageKey)
+    expect(slept).toEqual([700, 700])
+    await own.close()
   })
 
   it('may hang: the caller gives up, and the vault can still be closed', async () => {

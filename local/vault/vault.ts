@@ -40,6 +40,8 @@ export type VaultVersion = { collection: 'keys' | 'secrets'; name: string; versi
 export type VaultControl = {
   /** For the next requests with a good token (the challenge round-trip takes none). */
   faults(list: Disturbance<VaultFault>[]): undefined
+  /** From now on every answer to a good token comes `ms` later; 0 ends it. */
+  slow(ms: number): undefined
   /** Operations are counted when allowed, whatever comes of them. */
   stats(): VaultStats
   /** Every version of every key and secret, oldest first. */
@@ -57,6 +59,7 @@ interface Vault {
   clock: Clock
   stats: VaultStats
   takeFault(): VaultFault | undefined
+  slowMs: number
 }
 
 const audience = 'https://vault.azure.net'
@@ -116,6 +119,7 @@ async function handle(vault: Vault, request: WebRequest): Promise<WebAnswer | 'h
     const challenge = `Bearer authorization="${vault.authority}", resource="${audience}"`
     return refusalAnswer(caller, { 'www-authenticate': challenge })
   }
+  if (vault.slowMs > 0) await vault.clock.sleep(vault.slowMs, { unref: true })
   const fault = vault.takeFault()
   if (fault) return fault === 'hang' ? 'hang' : faultAnswers[fault]
   const result = await answer(vault, caller.claims, request)
@@ -137,6 +141,7 @@ export async function startVault(options: VaultOptions): Promise<StandIn<VaultAd
     clock,
     stats: { requests: 0, operations: {}, refusals: 0 },
     takeFault: disturbances.take,
+    slowMs: 0,
   }
   const listener = await listen((request) => handle(vault, request), { port, tls })
   const listVersions = (collection: 'keys' | 'secrets', shelf: typeof keys.shelf | typeof secrets.shelf): VaultVersion[] =>
@@ -146,6 +151,9 @@ export async function startVault(options: VaultOptions): Promise<StandIn<VaultAd
     control: {
       faults(list) {
         disturbances.set(list)
+      },
+      slow(ms) {
+        vault.slowMs = ms
       },
       stats: () => structuredClone(vault.stats),
       versions: () => [...listVersions('keys', keys.shelf), ...listVersions('secrets', secrets.shelf)],
