@@ -92,6 +92,10 @@ export interface AgentProcess {
   startMs(): Promise<number>
   /** Resolves with the first structured event of this name from now on, or among those already written. */
   event(name: string, matches?: (fields: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
+  /** Every structured event from now on. */
+  listen(listener: (fields: Record<string, unknown>) => void): void
+  /** To what listens on its channel; the agent that ships does not. */
+  tell(message: object): void
   kill(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
   /** Asks it to stop; resolves with its exit code. */
   stop(): Promise<number | undefined>
@@ -104,13 +108,13 @@ export function runAgent(name: string, settingsFile: string, logFolder: string, 
   const child = spawnNode(script, args, name, { logFolder, nodeFlags }, [new URL('./with-parent.ts', import.meta.url).href])
   const firstHeartbeat = Promise.withResolvers<number>()
   const events: Record<string, unknown>[] = []
-  const listeners = new Set<() => void>()
+  const listeners = new Set<(fields: Record<string, unknown>) => void>()
   createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
     if (!line.startsWith('{')) return
     const fields = JSON.parse(line)
     events.push(fields)
     if (fields.event === 'heartbeat') firstHeartbeat.resolve(performance.now() - spawnedAt)
-    for (const listener of listeners) listener()
+    for (const listener of listeners) listener(fields)
   })
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   return {
@@ -118,6 +122,8 @@ export function runAgent(name: string, settingsFile: string, logFolder: string, 
     pid: child.pid ?? 0,
     exited,
     startMs: () => firstHeartbeat.promise,
+    listen: (listener) => void listeners.add(listener),
+    tell: (message) => void (child.connected && child.send(message, () => {})),
     kill: (signal) => void child.kill(signal),
     stop: () => end(child, 20_000),
     event: (event, matches = () => true) =>

@@ -35,6 +35,9 @@ export interface SystemOptions {
   identity?: 'certificate' | 'sas'
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
+  /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
+  agentScript?: string
+  agentsReach?(target: BindTarget): Promise<BindTarget>
   /** First choice for what a person may want to open in a browser; any free ones if absent. */
   ports?: { http: number; mail: number }
   progress?(line: string): void
@@ -109,6 +112,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     if (!own) throw new Error('no principal left for another agent')
     const { certificate, key } = await makeCertificate(name)
     await parts.entra.call('addCertificate', own.clientId, certificate)
+    const reached = await Promise.all(
+      forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),
+    )
     const { ws, tls } = parts.bus.addresses
     const endpoint = transport === 'tcp' ? `sb://localhost:${tls}` : `sb://localhost:${ws}`
     const bySas = options.identity === 'sas'
@@ -123,11 +129,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         ? { kind: 'sas', connectionString: busConnectionString(parts.bus.addresses, 'agent', credentials, transport) }
         : { kind: 'identity', namespace: 'localhost', endpoint },
       transport,
-      forests,
+      forests: reached,
       ca: authority.ca,
       times,
     })
-    const agent = runAgent(name, settingsFile, logFolder, shipped?.agent)
+    const agent = runAgent(name, settingsFile, logFolder, options.agentScript ?? shipped?.agent)
     agents.push(agent)
     await agent.event('agentStarted')
     progress(`${name.padEnd(10)} pid ${agent.pid}  ${sinceStart()}`)

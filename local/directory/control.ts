@@ -8,7 +8,7 @@ import { allowReading, blockInheritance } from './access.ts'
 import { isLocked, mustChangePassword } from './account.ts'
 import type { Attributes } from './attributes.ts'
 import { placeUser } from './build.ts'
-import { isPassword } from './credential.ts'
+import { digestOf, isPassword } from './credential.ts'
 import { type DelegableRight, delegableRights, delegate, takeAway } from './delegation.ts'
 import { parseDn } from './dn.ts'
 import { type Domain, dnsDomain, places, touch } from './domain.ts'
@@ -55,8 +55,15 @@ export function userFacts(domain: Domain, name: string) {
     /** When the password was last set; null when it must be changed. */
     pwdLastSetMs: pwdLastSet === 0n ? null : filetimeMs(pwdLastSet),
     memberOf: directGroups(domain.tree, entry).map(nameOf),
-    passwordWrites: domain.passwordWrites.get(guidText(guid)) ?? 0,
+    passwordWrites: domain.passwordWrites.get(guidText(guid))?.length ?? 0,
   }
+}
+
+function writeLog(domain: Domain, name: string, candidates: readonly string[]): { at: number; candidate: number }[] {
+  const { attributes, credential } = entryOf(domain, name)
+  const digests = new Map(candidates.map((password, at) => [credential ? digestOf(credential, password) : '', at]))
+  const writes = domain.passwordWrites.get(guidText(attributes.values('objectGUID')[0] ?? Buffer.alloc(16))) ?? []
+  return writes.map(({ at, digest }) => ({ at, candidate: digests.get(digest.toString('hex')) ?? -1 }))
 }
 
 function entryOf(domain: Domain, name: string): Entry {
@@ -150,7 +157,9 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
       await faults.whenHeld()
     },
     /** Password writes applied, by GUID. */
-    writes: (): Record<string, number> => Object.fromEntries(domain.passwordWrites),
+    writes: (): Record<string, number> => Object.fromEntries([...domain.passwordWrites].map(([guid, writes]) => [guid, writes.length])),
+    /** When which of these passwords was written for somebody, the oldest first; -1 is none of them. */
+    writeLog: (name: string, candidates: string[]) => writeLog(domain, name, candidates),
     connections: (): number => connections.size(),
     dropConnections(): undefined {
       connections.drop()

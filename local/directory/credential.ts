@@ -35,4 +35,7 @@ export function passwordAge(credential: Credential, password: string): number | 
   return index < 0 ? undefined : index
 }
 
+/** In hex: to find out which of many passwords a digest is of. */
+export const digestOf = (credential: Credential, password: string): string => digest(credential, password).toString('hex')
+
 export const isPassword = (credential: Credential, password: string): boolean => passwordAge(credential, password) === 0

@@ -1,8 +1,8 @@
 /**
  * One domain and its controller as a value: what every request reads and changes.
  *
- * All handling between two awaits is synchronous, so a request sees no half of another one. `passwordWrites` counts what was
- * really applied, by GUID: the measure for "exactly once".
+ * All handling between two awaits is synchronous, so a request sees no half of another one. `passwordWrites` is what was
+ * really applied, by GUID, the oldest first: the measure for "exactly once".
  */
 import type { Clock } from '../../shared/clock.ts'
 import { oid } from './controls.ts'
@@ -11,6 +11,12 @@ import { type Entry, Tree } from './entries.ts'
 import { generalizedTime } from './identifiers.ts'
 import { type PasswordPolicy, policyFor } from './policy.ts'
 import type { DomainNames } from './seed.ts'
+
+/** When, and what as the account's digest of it. */
+export interface PasswordWrite {
+  at: number
+  digest: Buffer
+}
 
 export interface Domain {
   readonly tree: Tree
@@ -24,7 +30,7 @@ export interface Domain {
   readonly siblings: readonly DomainNames[]
   readonly domainSid: string
   readonly head: Entry
-  readonly passwordWrites: Map<string, number>
+  readonly passwordWrites: Map<string, readonly PasswordWrite[]>
   /** The password filter of this domain ([MS-SAMR] 3.1.1.7.2): passwords with one of these inside are refused. */
   bannedSubstrings: readonly string[]
   /** Windows does not count a bind with one of the two passwords before ("N-2"); Samba's LDAP server does the same only for NTLM. */

@@ -7,7 +7,7 @@
 import type { Attributes } from './attributes.ts'
 import { changeAttribute } from './change-attribute.ts'
 import type { Change, RequestOf } from './codec.ts'
-import { forgetPassword, setPassword } from './credential.ts'
+import { type Credential, forgetPassword, setPassword } from './credential.ts'
 import { type Domain, touch } from './domain.ts'
 import type { Base, Entry } from './entries.ts'
 import { filetime, guidText } from './identifiers.ts'
@@ -59,12 +59,13 @@ function commit(domain: Domain, entry: Entry, draft: Attributes, write: Password
   entry.attributes = draft
   if (write !== undefined && entry.credential !== undefined) {
     setPassword(entry.credential, write.password)
-    countPasswordWrite(domain, entry)
+    notePasswordWrite(domain, entry, entry.credential)
   }
   touch(domain, entry)
 }
 
-export function countPasswordWrite(domain: Domain, entry: Entry): void {
-  const guid = guidText(entry.attributes.values('objectGUID')[0] ?? Buffer.alloc(16))
-  domain.passwordWrites.set(guid, (domain.passwordWrites.get(guid) ?? 0) + 1)
+function notePasswordWrite(domain: Domain, { attributes }: Entry, { digests }: Credential): void {
+  const guid = guidText(attributes.values('objectGUID')[0] ?? Buffer.alloc(16))
+  const write = { at: domain.clock.now(), digest: digests[0] ?? Buffer.alloc(0) }
+  domain.passwordWrites.set(guid, [...(domain.passwordWrites.get(guid) ?? []), write])
 }

@@ -3,7 +3,8 @@
  * same search says of wrong ones.
  */
 import { describe, expect, test, vi } from 'vitest'
-import { type Decisions, decisions } from '../../agent/redelivery.ts'
+import { decisions } from '../../agent/redelivery.ts'
+import { type WrongDecision, wrongDecisions } from '../wrong-decisions.ts'
 import { agentSteps } from './agent.ts'
 import { type Limits, search } from './search.ts'
 import { events, faults } from './world.ts'
@@ -31,34 +32,22 @@ describe('no promise is broken in any state', () => {
 })
 
 describe('a wrong decision breaks one', () => {
-  test.each<[string, Partial<Decisions>, Limits, RegExp]>([
-    ['a message is always young', { messageAgeMs: () => 0 }, alone, /later than startWithin/],
-    [
-      'the time in the queue does not count',
-      {
-        messageAgeMs: (stamps, lockMs, clock) =>
-          decisions.messageAgeMs({ ...stamps, enqueuedAt: stamps.lockedUntil - lockMs }, lockMs, clock),
-      },
-      alone,
-      /later than startWithin/,
-    ],
-    ['a redelivery always writes', { nextStep: () => 'write' }, alone, /newer password|set twice/],
-    ['nothing ever changes', { changedSince: () => 'unchanged' }, alone, /newer password|set twice|"not changed"/],
-    ['no difference to the note is no change', { changedSince: noteAlone }, alone, /newer password/],
-    ['a wrong password is a reason to write', { afterProof: (proof) => (proof === 'right' ? 'finish' : 'write') }, alone, /newer password/],
-    ['a wrong password is taken for ours', { afterProof: () => 'finish' }, alone, /never was/],
-    ['"not changed" whatever began before', { unlessBegun: (_, outcome) => outcome }, together, /not changed|was set/],
-    ['dead at once', { isDead: () => true }, together, /not changed|was set/],
-    ['what died is taken for done', { afterDeath: () => 'done' }, alone, /never was/],
-  ])('%s', (_, wrong, limits, promise) => {
-    const { violation } = search(limits, { ...decisions, ...wrong })
+  const promises: Record<WrongDecision, [Limits, RegExp]> = {
+    'a message is always young': [alone, /later than startWithin/],
+    'the time in the queue does not count': [alone, /later than startWithin/],
+    'a redelivery always writes': [alone, /newer password|set twice/],
+    'nothing ever changes': [alone, /newer password|set twice|"not changed"/],
+    'no difference to the note is no change': [alone, /newer password/],
+    'a wrong password is a reason to write': [alone, /newer password/],
+    'a wrong password is taken for ours': [alone, /never was/],
+    '"not changed" whatever began before': [together, /not changed|was set/],
+    'dead at once': [together, /not changed|was set/],
+    'what died is taken for done': [alone, /never was/],
+  }
+  test.each(Object.keys(promises) as WrongDecision[])('%s', (name) => {
+    const [limits, promise] = promises[name]
+    const { violation } = search(limits, { ...decisions, ...wrongDecisions[name] })
     expect(violation?.promise).toMatch(promise)
     expect(violation?.trace.length).toBeGreaterThan(0)
   })
 })
-
-/** As it was before the search found it: what was noted may itself be newer than the message. */
-function noteAlone(...[state, ageMs, before]: Parameters<Decisions['changedSince']>): ReturnType<Decisions['changedSince']> {
-  if (before !== undefined && state.pwdLastSet !== 0n) return state.pwdLastSet === before ? 'unchanged' : 'changed'
-  return decisions.changedSince(state, ageMs, before)
-}

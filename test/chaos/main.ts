@@ -1,0 +1,87 @@
+/** `npm run chaos`: a run of the whole system under faults, and the judgement. Exit code 1 for a broken promise, 64 for wrong usage. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { wrongDecisions } from '../wrong-decisions.ts'
+import { faultsOn } from './faults.ts'
+import { plantVariable } from './orders.ts'
+import { type ChaosOptions, chaos } from './run.ts'
+import { timeline } from './timeline.ts'
+
+const usage = `npm run chaos -- [options]
+
+  --seed N         which faults, people and pauses; by chance if absent, and printed
+  --resets M       how many passwords are submitted (default 200)
+  --agents K       how many agents (1 to 4, default 3)
+  --faults LIST    all (default), or names with commas between them
+  --directory D    embedded (default) or samba
+  --plant NAME     agents that decide wrongly: the run must find it
+  --json           progress to standard error; the last line is one JSON object
+
+Faults: ${Object.keys(faultsOn('embedded')).join(', ')}
+Plants: ${Object.keys(wrongDecisions).join(', ')}
+`
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const options = readArguments()
+  if (options === undefined) {
+    process.stdout.write(usage)
+    return 64
+  }
+  const { json, plant, ...rest } = options
+  const out = json ? process.stderr : process.stdout
+  const progress = (line: string) => void out.write(`${line}\n`)
+  if (plant !== undefined) process.env[plantVariable] = plant
+  progress(`chaos: seed ${options.seed}`)
+  const folder = await mkdtemp(join(tmpdir(), 'password-writeback-chaos-'))
+  const result = await chaos({ ...rest, folder, progress })
+  const { violations, unknown, unknownUnexplained, fired, slowestAnswerMs, history } = result
+  for (const violation of violations.slice(0, 5)) progress(timeline(violation, history))
+  if (violations.length === 0) await rm(folder, { recursive: true, force: true })
+  else progress(`logs: ${join(folder, 'logs')}`)
+  const summary = {
+    seed: options.seed,
+    violations: violations.length,
+    requests: history.requests.length,
+    changed: history.requests.filter(({ told }) => told.some(({ effect }) => effect === 'changed')).length,
+    unknown: unknown.length,
+    unknownUnexplained: unknownUnexplained.length,
+    slowestAnswerMs,
+    faults: fired,
+  }
+  process.stdout.write(`${json ? JSON.stringify(summary) : JSON.stringify(summary, null, 2)}\n`)
+  return violations.length > 0 ? 1 : 0
+}
+
+type Choice = Omit<ChaosOptions, 'folder' | 'progress'> & { json: boolean; plant?: string }
+
+function readArguments(): Choice | undefined {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seed: { type: 'string' },
+        resets: { type: 'string', default: '200' },
+        agents: { type: 'string', default: '3' },
+        faults: { type: 'string', default: 'all' },
+        directory: { type: 'string', default: 'embedded' },
+        plant: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    const { directory, json, plant } = values
+    const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+    const [resets, agents] = [Number(values.resets), Number(values.agents)]
+    const faults = values.faults === 'all' ? undefined : values.faults.split(',')
+    if (directory !== 'embedded' && directory !== 'samba') return undefined
+    if (values.help || !Number.isSafeInteger(seed) || !(resets >= 1) || !(agents >= 1 && agents <= 4)) return undefined
+    if (faults?.some((name) => !Object.hasOwn(faultsOn(directory), name))) return undefined
+    if (plant !== undefined && !Object.hasOwn(wrongDecisions, plant)) return undefined
+    return { seed, resets, agents, directory, json, ...(faults && { faults }), ...(plant !== undefined && { plant }) }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * One run: the whole system, many people, fault after fault; then quiet, until everybody knows; then the truth is read from
+ * the directory and the history judged.
+ */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { bindAs } from '../../local/bind.ts'
+import type { SampleUser } from '../../local/directory/seed.ts'
+import { type Forwarder, startForwarder } from '../../local/forwarder.ts'
+import { type System, startSystem } from '../../local/system.ts'
+import { setOnPremises } from '../journey/faults.fixture.ts'
+import { agentScript, type BegunLine, gatherCrew } from './crew.ts'
+import { type Fire, faultsOn } from './faults.ts'
+import type { FaultFired, History } from './history.ts'
+import { judge, type Verdict } from './judge.ts'
+import { type Random, seeded } from './random.ts'
+import { createWorkload, type Submitted, toldBy, type Workload } from './workload.ts'
+
+export interface ChaosOptions {
+  seed: number
+  resets: number
+  agents: number
+  directory: 'embedded' | 'samba'
+  /** Names of faults; all of them if absent. */
+  faults?: readonly string[]
+  folder: string
+  progress(line: string): void
+}
+
+export interface ChaosResult extends Verdict {
+  history: History
+  fired: Record<string, number>
+  /** ms, of answers to a submit. */
+  slowestAnswerMs: number
+}
+
+/** The shortest that hold together, so that a run takes minutes (shared/times.ts). */
+export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
+const rounds = 5
+const workers = 10
+/** As many faults at once. */
+const atOnce = 2
+/** Dead, looked at every 5 s, swept every minute. */
+const settlesWithinMs = 150_000
+
+export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, resets, agents, directory, folder, progress } = options
+  const random = seeded(seed)
+  let forwarder: Forwarder | undefined
+  const system = await startSystem({
+    folder,
+    agents,
+    directory,
+    times,
+    agentScript,
+    extraUsers: directory === 'samba' ? resets : Math.min(resets, 200),
+    async agentsReach(target) {
+      forwarder ??= await startForwarder(target.url)
+      return { ...target, url: `ldaps://${forwarder.address}` }
+    },
+  })
+  try {
+    if (forwarder === undefined) throw new Error('no agent was started')
+    return await disturb({ ...options, random, system, forwarder, progress })
+  } finally {
+    await system.close()
+    await forwarder?.close()
+  }
+}
+
+async function disturb(run: ChaosOptions & { random: Random; system: System; forwarder: Forwarder }): Promise<ChaosResult> {
+  const { random, system, forwarder, resets, directory, progress } = run
+  await system.parts.directory.call('setPolicy', { minPwdAgeMs: 0 })
+  const begun: BegunLine[] = []
+  const crew = gatherCrew(system, random, (line) => begun.push(line))
+  const known = new Map<string, number>()
+  const scene = { system, forwarder, crew, random, ldapMs: times.ldapMs }
+  const plan = planOf(faultsOn(directory), run)
+  const faults: FaultFired[] = []
+  let begunFaults = 0
+  const people = system.forest.users.filter(({ sam }) => sam.startsWith('user'))
+  const workload = createWorkload({
+    system,
+    random,
+    people,
+    workers,
+    resets,
+    onceEach: directory === 'samba',
+    setElsewhere:
+      directory === 'embedded' ? (person, password, mustChange) => setOnPremises(system, person, password, mustChange) : undefined,
+    // Load waits for the faults to come, and faults (below) for the load.
+    async mayStart(number) {
+      while (plan.length > 0 && number > ((begunFaults + 1) * resets) / plan.length + workers && begunFaults < plan.length) await sleep(50)
+    },
+  })
+
+  let over = false
+  const watching = (async () => {
+    while (!over) {
+      for (const { messageId, enqueuedAt } of await system.parts.bus.call('recent', 'requests').catch(() => []))
+        if (!known.has(messageId)) known.set(messageId, enqueuedAt)
+      await sleep(500)
+    }
+  })()
+  const firing = Promise.all(Array.from({ length: atOnce }, breaker))
+  const ticker = setInterval(
+    () => progress(`${workload.requests.length} of ${resets} requests, ${faults.length} of ${plan.length} faults`),
+    10_000,
+  )
+  await Promise.all([workload.run(), firing])
+  clearInterval(ticker)
+  progress('quiet: waiting until everybody knows')
+  await calm(scene)
+  await everybodyKnows(workload.requests)
+  over = true
+  await watching
+  const left = await messagesLeft(system)
+  const truth = await readTruth(system, workload, directory)
+  const numbers = new Map(workload.requests.map(({ number, password }) => [digest(password), number]))
+  const history: History = {
+    requests: workload.requests.map(({ password: _, flow: __, ...request }) => request),
+    begun: begun.map(({ digest, messageId, ...line }) => ({
+      ...line,
+      request: numbers.get(digest) ?? -1,
+      enqueuedAt: known.get(messageId) ?? Number.NaN,
+    })),
+    others: workload.others.map(({ password: _, ...other }) => other),
+    faults,
+    left,
+    ...truth,
+  }
+  const fired: Record<string, number> = Object.fromEntries([...new Set(plan.map(([name]) => name))].map((name) => [name, 0]))
+  for (const { name } of faults) fired[name] = (fired[name] ?? 0) + 1
+  const waits = history.requests.flatMap(({ submittedAt, told }) =>
+    told.filter(({ by }) => by === 'answer').map(({ at }) => at - submittedAt),
+  )
+  return { ...judge(history, times), history, fired, slowestAnswerMs: Math.max(0, ...waits) }
+
+  async function breaker(): Promise<void> {
+    for (let at = begunFaults++; at < plan.length; at = begunFaults++) {
+      const [name, fire] = plan[at] ?? ['', async () => false]
+      while (workload.requests.length < Math.min((at * resets) / plan.length, resets - 1)) await sleep(20)
+      const from = Date.now()
+      for (let tries = 0; !(await fire(scene)) && tries < 3; tries++);
+      faults.push({ name, from, to: Date.now() + 1_000 })
+    }
+  }
+}
+
+/** Every fault five times, in an order by chance. */
+function planOf(all: Record<string, Fire>, { faults, random }: ChaosOptions & { random: Random }): [string, Fire][] {
+  const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
+  return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
+}
+
+async function calm({ system, forwarder, crew }: Parameters<Fire>[0]): Promise<void> {
+  forwarder.resume()
+  await crew.relieve()
+  await Promise.all([
+    system.parts.bus.call('clearFaults'),
+    system.parts.vault.call('faults', []),
+    system.parts.directory.call('clearFaults').catch(() => {}),
+  ])
+}
+
+/** Asks each flow that has no last word yet, until it has one. */
+async function everybodyKnows(requests: readonly Submitted[]): Promise<void> {
+  const until = Date.now() + settlesWithinMs
+  let open = requests.filter(isOpen)
+  while (open.length > 0 && Date.now() < until) {
+    for (const request of open) {
+      const told = await request.flow.read().then(
+        (answer) => toldBy(answer, 'flow'),
+        () => undefined,
+      )
+      if (told && told.effect !== 'unknown') request.told.push(told)
+    }
+    await sleep(2_000)
+    open = requests.filter(isOpen)
+  }
+}
+
+const isOpen = ({ told }: Submitted) => told.length === 0 || told.at(-1)?.effect === 'unknown'
+
+async function messagesLeft(system: System): Promise<number> {
+  const stats = Object.values(await system.parts.bus.call('stats'))
+  return stats.reduce(
+    (sum, { active, locked, deferred, scheduled, deadLettered }) => sum + active + locked + deferred + scheduled + deadLettered,
+    0,
+  )
+}
+
+async function readTruth(
+  system: System,
+  { requests, others }: Workload,
+  directory: ChaosOptions['directory'],
+): Promise<Pick<History, 'written' | 'inForce'>> {
+  const written: History['written'] = []
+  const inForce: History['inForce'] = new Map()
+  const counts = await system.parts.directory.call('writes')
+  for (const user of new Set(requests.map((request) => request.user))) {
+    const person = system.forest.users.find(({ sam }) => sam === user)
+    if (!person) throw new Error(`nobody is called ${user}`)
+    const ours = requests.filter((request) => request.user === user)
+    const theirs = others.filter((other) => other.user === user)
+    const candidates = [...ours, ...theirs].map((one) => ({
+      password: one.password,
+      by: 'number' in one ? one.number : ('somebody else' as const),
+    }))
+    const log = directory === 'embedded' ? await logOf(user, candidates) : await guess(person, candidates, counts[person.objectGuid] ?? 0)
+    written.push(...log)
+    const last = candidates.find(({ by }) => by === log.at(-1)?.by)
+    inForce.set(user, await whose(person, last ? [last, ...candidates] : candidates))
+  }
+  return { written, inForce }
+
+  async function logOf(user: string, candidates: readonly Candidate[]): Promise<History['written']> {
+    const log = await system.parts.directory.call(
+      'writeLog',
+      user,
+      candidates.map(({ password }) => password),
+    )
+    return log.map(({ at, candidate }) => ({ at, user, by: candidates[candidate]?.by ?? 'somebody else' }))
+  }
+
+  /** Samba counts writes and keeps no log: the one in force is the last, and what is left over must have been another of theirs. */
+  async function guess(person: SampleUser, candidates: readonly Candidate[], count: number): Promise<History['written']> {
+    const inForce = await whose(person, candidates.toReversed())
+    const rest = candidates.filter(({ by }) => by !== inForce).map(({ by }) => by)
+    const order = inForce === 'the first' || inForce === undefined ? rest : [...rest, inForce]
+    return order.slice(order.length - count).map((by) => ({ at: 0, user: person.sam, by }))
+  }
+
+  async function whose(person: SampleUser, candidates: readonly Candidate[]): Promise<Candidate['by'] | 'the first' | undefined> {
+    const all = [...candidates, { password: person.password, by: 'the first' as const }]
+    for (const { password, by } of all) if (await works(person, password)) return by
+    return undefined
+  }
+
+  /** A bind says "refused" also of the right password, if it must be changed; then only the stand-in can tell. */
+  async function works({ sam, dn }: SampleUser, password: string): Promise<boolean> {
+    if ((await bindAs(system.directory, dn, password)) === 'accepted') return true
+    return directory === 'embedded' && (await system.parts.directory.call('verifyPassword', sam, password))
+  }
+}
+
+type Candidate = { password: string; by: History['written'][number]['by'] }
+
+const digest = (password: string) => createHash('sha256').update(password).digest('hex')
