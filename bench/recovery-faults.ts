@@ -31,6 +31,17 @@ const tokenFault =
     await bus.call('clearFaults')
   }
 
+async function killAgent({ agents }: System): Promise<void> {
+  agents.at(-1)?.kill('SIGKILL')
+  await agents.at(-1)?.exited
+}
+
+async function restartAgent(system: System): Promise<void> {
+  await killAgent(system)
+  const agent = await system.startAgent()
+  await agent.startMs()
+}
+
 export const faults = {
   brokerRestart: async ({ parts: { bus } }) => {
     await bus.call('down')
@@ -55,11 +66,11 @@ export const faults = {
   tokenUnanswered: tokenFault('ignoreTokens'),
   tokenRefused: tokenFault('refuseTokens'),
   /** The tokens ran out because no new one could be had. */
-  tokenNotRenewed: async ({ parts: { bus, entra } }) => {
-    // With less than five minutes to live nothing is kept: whoever needs a token asks.
+  tokenNotRenewed: async (system) => {
+    const { bus, entra } = system.parts
+    // An agent keeps a token that has more than five minutes to live; one that starts now has to ask for each.
     await entra.call('tokenLifetime', 240)
-    await bus.call('dropConnections', {})
-    await lasting()
+    await restartAgent(system)
     await entra.call('faults', [{ kind: 'unavailable', count: always }])
     await bus.call('expireTokens')
     await lasting()
@@ -83,9 +94,7 @@ export const faults = {
   },
   directoryLost: ({ parts: { directory } }) => directory.call('fault', { kind: 'dropBeforeWrite', operation: 'modify' }),
   agentKilled: async (system) => {
-    const agent = system.agents.at(-1)
-    agent?.kill('SIGKILL')
-    await agent?.exited
+    await killAgent(system)
     await lasting()
     // Not awaited: from the moment somebody starts it.
     void system.startAgent()
