@@ -150,6 +150,17 @@ describe('what is no answer about the message is thrown, to be tried again', () 
     vaultTest.vault.control.faults([])
   })
 
+  test.each(calls)('%s: a vault that hangs is given up after two seconds', async (_, call) => {
+    await call(keys).catch(() => {}) // the challenge and the token are behind it
+    const { requests } = vaultTest.vault.control.stats()
+    vaultTest.vault.control.faults([{ kind: 'hang', count: 1 }])
+    const given = expect(call(keys)).rejects.toEqual(unavailable)
+    await expect.poll(() => vaultTest.vault.control.stats().requests, { timeout: 5_000 }).toBeGreaterThan(requests)
+    await clock.advance(2_000)
+    await given
+    vaultTest.vault.control.faults([])
+  })
+
   test.each(calls)('%s: nobody there', async (_, call) => {
     await expect(call(keysOf(agent, 'https://127.0.0.1:1'))).rejects.toEqual(unavailable)
   })

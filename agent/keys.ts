@@ -41,6 +41,8 @@ export interface KeyProofs {
 const passwordKeyName = 'password-key'
 const packageKeyName = 'package-key'
 
+/** One call with its retries. A call that hangs keeps a delivery from the next agent, and one of a few hands busy. */
+const callMs = 2_000
 const keptMs = 15 * 60_000
 const unknownKeptMs = 60_000
 const maxKept = 64
@@ -55,12 +57,14 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
   const known = new Map<string, { key: PackageKey | undefined; until: number }>()
   const decrypters = new Map<string, CryptographyClient>()
   let lastOpened: PackageKey | undefined
+  const ask = <T>(call: (limit: Limit) => Promise<T>) => answered(() => limited(clock, call))
+  const newest = (list: (limit: Limit) => AsyncIterable<VersionProperties>) => limited(clock, (limit) => newestEnabled(list(limit)))
 
   async function packageKey(version: Buffer): Promise<PackageKey | undefined> {
     const name = version.toString('hex')
     const kept = known.get(name)
     if (kept && kept.until > clock.monotonic()) return kept.key
-    const secret = await answered(() => secrets.getSecret(packageKeyName, { version: name }))
+    const secret = await ask((limit) => secrets.getSecret(packageKeyName, { version: name, ...limit }))
     const bytes = Buffer.from(secret?.value ?? '', 'base64url')
     const key = bytes.length === 32 ? { version: Buffer.from(version), bytes } : undefined
     // Bounded: whoever can send to the queue can name any version, and must not fill memory, nor push a real key out of it.
@@ -80,7 +84,7 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined> {
     const client = decrypter(version.toString('hex'))
-    const decrypted = await answered(() => client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }))
+    const decrypted = await ask((limit) => client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }, limit))
     return decrypted && Buffer.from(decrypted.result.buffer, decrypted.result.byteOffset, decrypted.result.byteLength)
   }
 
@@ -95,8 +99,8 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
       // Retired since, it would be heard by nobody: then the newest.
       const last = lastOpened && (await packageKey(Buffer.from(lastOpened.version)))
       if (last) return last
-      const [newest] = await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))
-      const key = newest && (await packageKey(newest))
+      const [version] = await newest((limit) => secrets.listPropertiesOfSecretVersions(packageKeyName, limit))
+      const key = version && (await packageKey(version))
       if (!key) throw new Fault('KEY_UNAVAILABLE', 'there is no enabled package key yet')
       return key
     },
@@ -107,7 +111,7 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function provePasswordKeys(): Promise<Buffer[]> {
     const proven: Buffer[] = []
-    for (const version of await newestEnabled(keys.listPropertiesOfKeyVersions(passwordKeyName))) {
+    for (const version of await newest((limit) => keys.listPropertiesOfKeyVersions(passwordKeyName, limit))) {
       if (await provesPasswordKey(version)) proven.push(version)
     }
     return proven
@@ -115,14 +119,14 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function provePackageKeys(): Promise<Buffer[]> {
     const proven: Buffer[] = []
-    for (const version of await newestEnabled(secrets.listPropertiesOfSecretVersions(packageKeyName))) {
+    for (const version of await newest((limit) => secrets.listPropertiesOfSecretVersions(packageKeyName, limit))) {
       if (await packageKey(version)) proven.push(version)
     }
     return proven
   }
 
   async function provesPasswordKey(version: Buffer): Promise<boolean> {
-    const found = await answered(() => keys.getKey(passwordKeyName, { version: version.toString('hex') }))
+    const found = await ask((limit) => keys.getKey(passwordKeyName, { version: version.toString('hex'), ...limit }))
     if (!found?.key?.n || !found.key.e) return false
     const jwk: JsonWebKey = { kty: 'RSA', n: base64url(found.key.n), e: base64url(found.key.e) }
     const probe = randomBytes(32)
@@ -154,6 +158,16 @@ async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promis
     .sort((a, b) => b.createdAt - a.createdAt)
     .slice(0, 2)
     .map(({ version }) => Buffer.from(version, 'hex'))
+}
+
+type Limit = { abortSignal: AbortSignal }
+
+/** Not by the signal alone: a sign-in that hangs does not look at it. */
+async function limited<T>(clock: Clock, call: (limit: Limit) => Promise<T>): Promise<T> {
+  const abortSignal = clock.deadline(callMs)
+  const late = Promise.withResolvers<never>()
+  abortSignal.addEventListener('abort', () => late.reject(unavailable(abortSignal.reason)), { once: true })
+  return Promise.race([call({ abortSignal }), late.promise])
 }
 
 /** Undefined for the vault's own "no" about a version or a blob; KEY_UNAVAILABLE for everything else. */

@@ -5,13 +5,12 @@
  * passed before. Interleaved, each on users of its own, so that both see the same machine and the same directory. What is
  * measured is what ships (bundles), and both clients are as plain as can be, on warm connections.
  */
-import { once } from 'node:events'
-import http from 'node:http'
 import { Client } from 'ldapts'
 import { change, PolicyHints, reset } from '../local/directory/testing.ts'
-import { codeIn, type ResetFlow, startReset } from '../local/reset-client.ts'
+import type { ResetFlow } from '../local/reset-client.ts'
 import type { System } from '../local/system.ts'
 import { round, type Spread, spread, timed } from './figures.ts'
+import { extraUsersOf, passGates, submit } from './people.ts'
 
 export interface E2eResult {
   bareMs: Spread
@@ -24,11 +23,10 @@ export interface E2eResult {
 
 /** Beyond these the programs are as fast as they get. */
 export const warmUps = 20
-const gatesAtOnce = 6
 const unlock = change('replace', 'lockoutTime', '0')
 
 export async function e2e(system: System, samples: number, directory: string, progress: (line: string) => void): Promise<E2eResult> {
-  const users = system.forest.users.filter(({ sam }) => /^user\d+$/.test(sam))
+  const users = extraUsersOf(system)
   const count = samples + warmUps
   const bareUsers = users.slice(0, count)
   const wholeUsers = users.slice(count, 2 * count)
@@ -55,33 +53,9 @@ export async function e2e(system: System, samples: number, directory: string, pr
   return { bareMs, wholeMs, ratio: round(wholeMs.p50 / bareMs.p50), samples, directory, bytes: await bytes(system) }
 }
 
-async function passGates(system: System, users: readonly { upn: string; mail: string }[]): Promise<ResetFlow[]> {
-  const flows: ResetFlow[] = []
-  for (let from = 0; from < users.length; from += gatesAtOnce) {
-    const some = users.slice(from, from + gatesAtOnce)
-    flows.push(...(await Promise.all(some.map((user) => passGate(system, user)))))
-  }
-  return flows
-}
-
-async function passGate(system: System, { upn, mail }: { upn: string; mail: string }): Promise<ResetFlow> {
-  const flow = await startReset(system.url, upn)
-  await flow.challenge()
-  const { text } = await system.parts.mail.call('waitFor', mail, 0, 20_000)
-  await flow.verify(codeIn(text))
-  return flow
-}
-
-const keepAlive = new http.Agent({ keepAlive: true })
-
-async function expectDone(url: string, { id, cookie }: ResetFlow, newPassword: string): Promise<void> {
-  const body = JSON.stringify({ newPassword })
-  const headers = { cookie, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-  const request = http.request(`${url}/api/reset/${id}/password`, { method: 'POST', agent: keepAlive, headers })
-  request.end(body)
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  const answer = (await response.toArray()).join('')
-  if (response.statusCode !== 200) throw new Error(`a reset was answered with ${response.statusCode} ${answer}`)
+async function expectDone(url: string, flow: ResetFlow, newPassword: string): Promise<void> {
+  const { status, text } = await submit(url, flow, newPassword)
+  if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
 }
 
 async function warmConnection({ directory, forest }: System): Promise<Client> {

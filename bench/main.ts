@@ -7,15 +7,20 @@ import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
 import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { recoveryBench, recoveryFaults, recoveryUsers } from './recovery.ts'
+import type { RecoveryFault } from './recovery-faults.ts'
 import { scopeBench } from './scope.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
+npm run bench -- recovery [--only FAULT,FAULT] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
+  recovery  seconds from the end of each fault to the next successful reset; FAULT is one of
+          ${recoveryFaults.join(', ')}
 `
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -28,10 +33,17 @@ async function main(): Promise<number> {
     return 64
   }
   const progress = options.json ? () => {} : print
-  const { command } = options
-  const result = command === 'scope' ? await scopeBench(options.users, progress) : await measureSystem({ ...options, command }, progress)
+  const result = await measure(options, progress)
   print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
   return 0
+}
+
+function measure(options: Choice, progress: (line: string) => void) {
+  const { command, only } = options
+  if (command === 'scope') return scopeBench(options.users, progress)
+  if (command !== 'recovery') return measureSystem({ ...options, command }, progress)
+  const extraUsers = recoveryUsers(only)
+  return onSystem({ extraUsers, bundled: true }, (system) => recoveryBench(system, only, progress))
 }
 
 function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
@@ -54,7 +66,8 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
 }
 
 interface Choice {
-  command: 'e2e' | 'agent' | 'scope'
+  command: 'e2e' | 'agent' | 'scope' | 'recovery'
+  only: readonly RecoveryFault[]
   samples: number
   users: number
   directory: DirectoryKind
@@ -70,6 +83,7 @@ function readArguments(): Choice | undefined {
         samples: { type: 'string' },
         idle: { type: 'string' },
         users: { type: 'string' },
+        only: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
@@ -79,10 +93,13 @@ function readArguments(): Choice | undefined {
     const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
-    if (command !== 'e2e' && command !== 'agent' && command !== 'scope') return undefined
+    if (command !== 'e2e' && command !== 'agent' && command !== 'scope' && command !== 'recovery') return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
+    const asked = values.only?.split(',')
+    const only = recoveryFaults.filter((fault) => asked?.includes(fault) ?? true)
+    if (only.length !== (asked ?? recoveryFaults).length) return undefined
     if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0)) return undefined
-    return { command, samples, users, directory, idleSeconds, json }
+    return { command, only, samples, users, directory, idleSeconds, json }
   } catch {
     return undefined
   }

@@ -118,6 +118,30 @@ describe('no reply', () => {
     expect(t.marks).toEqual(['unanswered'])
   })
 
+  it('says nothing of the service if somebody who submitted later was answered', async () => {
+    const ask = t.open()
+    const lost = t.asking(ask, t.newQuestion())
+    await t.clock.advance(1_000)
+    const later = t.newQuestion()
+    const answered = t.asking(ask, later)
+    await answered.pass(0)
+    await t.receive(ask, later.messageId, reply(later))
+    expect(await answered.pass(0)).toBe('done')
+    expect(await lost.pass(answerMs)).toBe('unknown')
+    expect(t.marks).toEqual(['answered'])
+  })
+
+  it('is said of the service if only somebody who submitted earlier was answered', async () => {
+    const [ask, earlier] = [t.open(), t.newQuestion()]
+    const answered = t.asking(ask, earlier)
+    await t.clock.advance(1_000)
+    const lost = t.asking(ask, t.newQuestion())
+    await t.receive(ask, earlier.messageId, reply(earlier))
+    expect(await answered.pass(0)).toBe('done')
+    expect(await lost.pass(answerMs)).toBe('unknown')
+    expect(t.marks).toEqual(['answered', 'unanswered'])
+  })
+
   it('is "unknown" even if the store is away', async () => {
     const agents = { unanswered: () => Promise.reject(storeDown()), answered: async () => {} }
     const { pass, answer } = t.asking(t.open({ agents }), t.newQuestion())

@@ -73,6 +73,8 @@ export function createAsk(deps: AskDeps): Ask {
   const waiting = new Map<string, Waiting>()
   /** Answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
   const done = new Set<string>()
+  /** When the last of those who got an answer submitted. */
+  let answeredSince = Number.NEGATIVE_INFINITY
 
   return {
     async ask(question, deadline) {
@@ -91,6 +93,8 @@ export function createAsk(deps: AskDeps): Ask {
       entry.state = 'answered'
       void forgetLater(question.messageId)
       log('outcomeUnknown', { request: question.messageId })
+      // Somebody who submitted later was answered: agents are there, and this one request was lost on its way.
+      if (answeredSince > question.submittedAt) return { kind: 'unknown' }
       await agents.unanswered().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
       return { kind: 'unknown' }
     },
@@ -107,6 +111,7 @@ export function createAsk(deps: AskDeps): Ask {
         else if (entry?.state === 'answered') await deps.late(messageId, outcome)
         else {
           entry?.arrived.resolve(outcome)
+          answeredSince = Math.max(answeredSince, entry?.question.submittedAt ?? answeredSince)
           await entry?.question.recorded
         }
         if (outcome !== undefined) await agents.answered()

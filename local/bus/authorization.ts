@@ -112,6 +112,13 @@ export class Grants {
     return false
   }
 
+  /** How many there were. */
+  clear(): number {
+    const { size } = this.#byResource
+    this.#byResource.clear()
+    return size
+  }
+
   /** The next time at which a grant ends. */
   nextExpiry(now: number): number {
     const ends = [...this.#byResource.values()].map((grant) => grant.expiresAt).filter((at) => at > now)

@@ -149,6 +149,8 @@ export function busControl(broker: Broker, connections: Connections, listeners: 
       for (const { peer, attached } of links) peer.detach(attached)
       return links.length
     },
+    /** Every token ends now: links are detached as when theirs was not renewed; how many tokens there were. */
+    expireTokens: (): number => connections.peers().reduce((count, peer) => count + peer.expireGrants(), 0),
     /** Every connection stays and nothing passes; whoever connects is accepted by the machine and answered by nobody. */
     freeze(): undefined {
       listeners.freeze()

@@ -86,6 +86,14 @@ it('links are detached without a reason', async () => {
   await expect.poll(() => bus.control.totals().detaches, { timeout: 5_000 }).toBe(detaches + detached) // the client's answers
 })
 
+it('tokens end before their time, and their links with them', async () => {
+  const own = client().createReceiver('plain')
+  await own.receiveMessages(1, { maxWaitTimeInMs: 20 })
+  expect(stats()?.receivers).toBeGreaterThan(0)
+  expect(bus.control.expireTokens()).toBeGreaterThan(0)
+  expect(stats()?.receivers).toBe(0)
+})
+
 describe('messages', () => {
   it('are delivered again although they were completed, once as ordered', async () => {
     await sender.sendMessages({ body: 'twice' })

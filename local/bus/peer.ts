@@ -84,6 +84,13 @@ export class Peer {
     if (session === undefined) this.#expiry.stop()
   }
 
+  /** How many there were. */
+  expireGrants(): number {
+    const count = this.grants.clear()
+    this.#enforceGrants()
+    return count
+  }
+
   #enforceGrants(): void {
     const expired = amqpFault('amqp:unauthorized-access', 'ExpiredToken: The token has expired.')
     for (const attached of this.attached()) if (!this.may(attached.path, attached.claim)) this.detach(attached, expired)

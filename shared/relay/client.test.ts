@@ -93,7 +93,8 @@ async function exchange(road: Road): Promise<unknown> {
   await functionsClient.send('requests', request)
   const reply = await arrived.promise
   await reply.complete()
-  await Promise.all([listening.probe(), waiting.probe()])
+  if (!waiting) throw new Error('somebody holds a fresh session')
+  await Promise.all([listening, waiting].flatMap((each) => [each.probe(), each.pulse()]))
   await Promise.all([listening.stop(), waiting.stop()])
   return reply.correlationId === request.messageId && reply.body?.equals(Buffer.from([1]))
 }
@@ -125,7 +126,7 @@ const codeOf = (work: Promise<unknown>): Promise<FaultCode | 'sent' | 'other'> =
 /** What a receiver is told first. */
 const lostWord = async (client: RelayClient) => {
   const lost = Promise.withResolvers<unknown>()
-  await client.receive('requests', 1, failed, lost.resolve)
+  await client.receive('requests', 1, failed, lost.resolve).catch(lost.resolve)
   return faultWord(await lost.promise)
 }
 
@@ -198,7 +199,62 @@ describe('a way that is closed', () => {
     const lost = Promise.withResolvers<unknown>()
     await client.receiveSession('replies', 'cut', 1, failed, lost.resolve)
     expect(proxy.control.drop()).toBe(1)
-    expect(faultWord(await lost.promise)).toBe('SessionLockLost')
+    expect(faultWord(await lost.promise)).toBe('RELAY_DOWN')
+  })
+})
+
+describe('a connection that ends or goes dead without a word', () => {
+  const roads = [
+    ['TCP', emulator],
+    ['WebSockets', webSocketsWithKey],
+  ] as const
+
+  it.each(roads)('closed properly, over %s: both sides are told', async (_name, road) => {
+    const lost = [Promise.withResolvers<unknown>(), Promise.withResolvers<unknown>()] as const
+    await connect(road('agent')).receive('requests', 1, failed, lost[0].resolve)
+    await connect(road('functions')).receiveSession('replies', 'closed', 1, failed, lost[1].resolve)
+    bus.control.dropConnections({ silent: 'close' })
+    for (const { promise } of lost) expect(faultWord(await promise)).toBe('RELAY_DOWN')
+    open.splice(0) // their close would never return
+  })
+
+  it('a session that is detached without a reason has no pulse any more', async () => {
+    const client = connect(emulator('functions'))
+    const session = await client.receiveSession('replies', 'detached', 1, failed, () => {})
+    await session?.pulse()
+    bus.control.detachSilently('replies')
+    const beats = async () => (await session?.pulse().catch(faultWord)) ?? 'yes'
+    await expect.poll(beats, { timeout: 5_000 }).toBe('RELAY_DOWN')
+  })
+
+  it('frozen, over WebSockets: there is no pulse until it thaws', async () => {
+    const client = connect(webSocketsWithKey('agent'))
+    const link = await client.receive('requests', 1, failed, () => {})
+    await link.pulse()
+    bus.control.freeze()
+    let beats = false
+    const pulse = link.pulse().then(() => {
+      beats = true
+    })
+    // Somebody else's answer, over the same machine and later: this one would be here by now.
+    const [other] = await Promise.all([tenant.credentialOf(agent).getToken('https://vault.azure.net/.default'), systemClock.turn()])
+    expect(other.token).not.toBe('')
+    expect(beats).toBe(false)
+    bus.control.thaw()
+    await pulse
+    expect(beats).toBe(true)
+  })
+
+  it('what is not up yet is given up with its reason, and takes nothing later', async () => {
+    bus.control.refuse()
+    const lost = Promise.withResolvers<unknown>()
+    const given = connect(emulator('agent')).receive('requests', 1, failed, lost.resolve)
+    await expect(given).rejects.toThrow()
+    await lost.promise
+    bus.control.refuse(false)
+    const again = await connect(emulator('agent')).receive('requests', 1, failed, () => {})
+    await again.probe()
+    expect(bus.control.stats()['requests']?.receivers).toBe(1)
   })
 })
 

@@ -8,6 +8,7 @@
 import type { TokenCredential } from '@azure/identity'
 import {
   isServiceBusError,
+  type MessageHandlers,
   ServiceBusClient,
   type ServiceBusClientOptions,
   type ServiceBusReceivedMessage,
@@ -17,7 +18,7 @@ import {
 import { Receiver } from 'rhea-promise'
 import type { Clock } from '../clock.ts'
 import { Fault } from '../fault.ts'
-import { prepareTcp, type Transport, webSocketOptions } from './transport.ts'
+import { onEnd, prepareTcp, type Transport, webSocketOptions } from './transport.ts'
 
 export type RelayAddress =
   | { kind: 'connectionString'; connectionString: string }
@@ -70,6 +71,8 @@ export type Handle = (delivery: Delivery) => Promise<void>
 export interface Receiving {
   /** Proves the link without sending or locking a message; rejects or never settles when it is dead. */
   probe(): Promise<void>
+  /** What can be known of the link for nothing: the SDK has not closed it, and over WebSockets the other end answers a ping. */
+  pulse(): Promise<void>
   /** Takes no more messages; those in hand may still be settled. */
   stop(): Promise<void>
 }
@@ -77,10 +80,16 @@ export interface Receiving {
 export interface RelayClient {
   /** Resolves when the broker has taken the message. Faults: RELAY_DOWN (it certainly has not), SEND_IN_DOUBT (it may have). */
   send(queue: string, message: Outgoing, signal?: AbortSignal): Promise<void>
-  /** Calls `handle` for each message, at most `concurrency` at a time; `lost` is called once when the link is no more. */
+  /** Calls `handle` for each message, at most `concurrency` at a time. Resolves when the link is up; `lost` is called when it is no more. */
   receive(queue: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
-  /** The same for one session; its probe renews the session's lock. */
-  receiveSession(queue: string, sessionId: string, concurrency: number, handle: Handle, lost: (error: unknown) => void): Promise<Receiving>
+  /** The same for one session, or undefined where somebody holds it; its probe renews the session's lock. */
+  receiveSession(
+    queue: string,
+    sessionId: string,
+    concurrency: number,
+    handle: Handle,
+    lost: (error: unknown) => void,
+  ): Promise<Receiving | undefined>
   /**
    * Takes a session that nobody holds, hands over what lies on it (`drainedAtOnce` at most, one after another) and lets it go.
    * Resolves with its id, or with undefined where the broker knows of none.
@@ -95,6 +104,7 @@ export interface RelayClient {
 
 const byHand = { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 } as const
 const drainedAtOnce = 64
+const attachMs = 20_000
 const retryOptions = { maxRetries: 1, retryDelayInMs: 500, maxRetryDelayInMs: 1_000, timeoutInMs: 10_000 }
 
 /**
@@ -111,7 +121,7 @@ Object.defineProperty(Object.getPrototypeOf(Receiver.prototype), 'address', {
 const refusals: readonly string[] = ['UnauthorizedAccess', 'MessagingEntityNotFound', 'MessagingEntityDisabled', 'MessageSizeExceeded']
 
 export function connectRelay(settings: RelaySettings, clock: Clock): RelayClient {
-  const client = openClient(settings)
+  const { client, ping } = openClient(settings)
   const senders = new Map<string, ServiceBusSender>()
   const sender = (queue: string) => {
     const known = senders.get(queue) ?? client.createSender(queue)
@@ -129,17 +139,26 @@ export function connectRelay(settings: RelaySettings, clock: Clock): RelayClient
     },
     async receive(queue, concurrency, handle, lost) {
       const receiver = client.createReceiver(queue, byHand)
-      const stop = listen(receiver, concurrency, handle, lost, clock)
+      const { up, stop } = listen(receiver, concurrency, handle, lost, clock)
+      await up.catch((error) => {
+        // Or the SDK would go on trying, and take messages one day.
+        void client.close().catch(() => {})
+        throw error
+      })
+      onEnd(client, lost)
       // A peek goes over the management link of the same connection.
-      return { probe: async () => void (await receiver.peekMessages(1)), stop }
+      return { probe: async () => void (await receiver.peekMessages(1)), pulse: () => pulse(receiver), stop }
     },
     async receiveSession(queue, sessionId, concurrency, handle, lost) {
-      const receiver = await client.acceptSession(queue, sessionId, byHand)
-      const stop = listen(receiver, concurrency, handle, lost, clock)
-      return { probe: async () => void (await receiver.renewSessionLock()), stop }
+      const receiver = await client.acceptSession(queue, sessionId, byHand).catch(undefinedIf('SessionCannotBeLocked'))
+      if (receiver === undefined) return undefined
+      const { stop } = listen(receiver, concurrency, handle, lost, clock)
+      onEnd(client, lost)
+      return { probe: async () => void (await receiver.renewSessionLock()), pulse: () => pulse(receiver), stop }
     },
     async drainNextSession(queue, handle) {
-      const receiver = await client.acceptNextSession(queue, byHand).catch(undefinedIfNone)
+      // The broker waits a while for a session to become free, and then says that none did.
+      const receiver = await client.acceptNextSession(queue, byHand).catch(undefinedIf('ServiceTimeout', 'SessionCannotBeLocked'))
       if (receiver === undefined) return undefined
       try {
         const messages = await receiver.receiveMessages(drainedAtOnce, { maxWaitTimeInMs: 1_000 })
@@ -157,6 +176,12 @@ export function connectRelay(settings: RelaySettings, clock: Clock): RelayClient
     close: () => client.close(),
     drop: () => void client.close().catch(() => {}),
   }
+
+  async function pulse(receiver: ServiceBusReceiver): Promise<void> {
+    // A session that was detached without a reason is closed by the SDK without a word.
+    if (receiver.isClosed) throw new Fault('RELAY_DOWN', 'the link was closed')
+    await ping?.()
+  }
 }
 
 function listen(
@@ -165,18 +190,23 @@ function listen(
   handle: Handle,
   lost: (error: unknown) => void,
   clock: Clock,
-): () => Promise<void> {
-  const subscription = receiver.subscribe(
-    {
-      processMessage: (message) => handle(delivery(receiver, message, clock)),
-      processError: async ({ error, errorSource }) => {
-        // A settle that failed concerns one message, whose lock will run out; every other error ends this link.
-        if (errorSource === 'receive' || errorSource === 'renewLock') lost(error)
-      },
+): { up: Promise<void>; stop(): Promise<void> } {
+  const attached = Promise.withResolvers<void>()
+  attached.promise.catch(() => {})
+  clock.deadline(attachMs).addEventListener('abort', () => attached.reject(new Fault('RELAY_DOWN', `not attached within ${attachMs} ms`)))
+  const handlers: MessageHandlers & { postInitialize(): Promise<void> } = {
+    processMessage: (message) => handle(delivery(receiver, message, clock)),
+    // `subscribe` returns before anything is connected; this the SDK calls when the link is attached, each time.
+    postInitialize: async () => attached.resolve(),
+    processError: async ({ error, errorSource }) => {
+      // A settle that failed concerns one message, whose lock will run out; every other error ends this link.
+      if (errorSource !== 'receive' && errorSource !== 'renewLock') return
+      attached.reject(error)
+      lost(error)
     },
-    { autoCompleteMessages: false, maxConcurrentCalls: concurrency },
-  )
-  return () => subscription.close()
+  }
+  const subscription = receiver.subscribe(handlers, { autoCompleteMessages: false, maxConcurrentCalls: concurrency })
+  return { up: attached.promise, stop: () => subscription.close() }
 }
 
 const moment = (clock: Clock): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
@@ -201,20 +231,23 @@ function delivery(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessa
   }
 }
 
-function openClient({ address, ...transport }: RelaySettings): ServiceBusClient {
+/** `ping`: where the transport has one. */
+function openClient({ address, ...transport }: RelaySettings): { client: ServiceBusClient; ping?: () => Promise<void> } {
   const options: ServiceBusClientOptions = { retryOptions }
-  if (transport.transport === 'websockets') options.webSocketOptions = webSocketOptions(transport)
+  const webSockets = transport.transport === 'websockets' ? webSocketOptions(transport) : undefined
+  if (webSockets) options.webSocketOptions = webSockets.options
   else prepareTcp(transport)
-  if (address.kind === 'connectionString') return new ServiceBusClient(address.connectionString, options)
+  const ping = webSockets && { ping: webSockets.pulse }
+  if (address.kind === 'connectionString') return { client: new ServiceBusClient(address.connectionString, options), ...ping }
   if (address.endpoint !== undefined) options.customEndpointAddress = address.endpoint
-  return new ServiceBusClient(address.namespace, address.credential, options)
+  return { client: new ServiceBusClient(address.namespace, address.credential, options), ...ping }
 }
 
-/** The broker waits a while for a session to become free, and then says that none did. */
-function undefinedIfNone(error: unknown): undefined {
-  const codes = ['ServiceTimeout', 'SessionCannotBeLocked']
-  if (!isServiceBusError(error) || !codes.includes(error.code)) throw error
-}
+const undefinedIf =
+  (...codes: string[]) =>
+  (error: unknown): undefined => {
+    if (!isServiceBusError(error) || !codes.includes(error.code)) throw error
+  }
 
 /** Certain only if every try was refused: a first try refused says nothing about a second that got no answer. */
 function sendFault(error: unknown): Fault {

@@ -5,10 +5,12 @@
  * it is a secret, and is never logged.
  */
 import diagnostics from 'node:diagnostics_channel'
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import WebSocket from 'ws'
+import { Fault } from '../fault.ts'
 
 export interface Transport {
   transport: 'websockets' | 'tcp'
@@ -24,7 +26,23 @@ export function webSocketOptions({ ca, proxyUrl }: Transport) {
     ...(ca !== undefined && { ca }),
     ...(proxyUrl !== undefined && { agent: new HttpsProxyAgent(proxyUrl) }),
   }
-  return { webSocket: WebSocket, webSocketConstructorOptions }
+  let last: WebSocket | undefined
+  class Kept extends WebSocket {
+    constructor(...given: ConstructorParameters<typeof WebSocket>) {
+      super(...given)
+      last = this
+    }
+  }
+  return { options: { webSocket: Kept, webSocketConstructorOptions }, pulse: () => pulseOf(last) }
+}
+
+/** A ping, which whoever is at the other end must answer (RFC 6455 section 5.5.2) and nobody charges for. */
+function pulseOf(socket: WebSocket | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket?.readyState !== WebSocket.OPEN) return reject(new Fault('RELAY_DOWN', 'the WebSocket is not open'))
+    socket.once('pong', resolve)
+    socket.ping(undefined, undefined, (error?: Error) => error && reject(error))
+  })
 }
 
 export function prepareTcp({ ca }: Transport): void {
@@ -49,4 +67,14 @@ function trustInProcess(ca: string): void {
   if (trusted.has(ca)) return
   trusted.add(ca)
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), ca])
+}
+
+/**
+ * A connection that the other side closes properly ends without a word from the SDK (docs/decisions/0009-recovery.md), so
+ * rhea is asked, by the SDK's inner name for it. May call more than once.
+ */
+export function onEnd(client: object, lost: (error: unknown) => void): void {
+  const { connection } = (client as { _connectionContext: { connection: Pick<EventEmitter, 'on'> } })._connectionContext
+  for (const event of ['connection_close', 'disconnected'])
+    connection.on(event, () => lost(new Fault('RELAY_DOWN', 'the connection ended')))
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type VirtualClock, virtualClock } from '../../test/virtual-clock.ts'
 import type { EventName, Fields } from '../log.ts'
-import { backoffMs, keepAlive, type Link, type Watchdog, type WatchdogOptions } from './watchdog.ts'
+import { backoffMs, longestPauseMs } from './waits.ts'
+import { keepAlive, type Link, type Watchdog, type WatchdogOptions } from './watchdog.ts'
 
 /** One attempt to open a link, in the hands of the test. */
 interface Attempt {
@@ -16,7 +17,10 @@ interface TestLink extends Link {
   /** What each probe does from now on. */
   answer: 'alive' | 'dead' | 'silent'
   probes: number
+  pulses: number
   idle: number
+  /** Answers what it left without an answer. */
+  hear(): void
 }
 
 const dead = () => Object.assign(new Error('server text that no log may show'), { code: 'ECONNRESET' })
@@ -28,15 +32,15 @@ interface Scene {
   logged: [EventName, Fields | undefined][]
 }
 
-/** `random: 1` makes every back-off its longest: 500, 1000, 2000 … */
-function watch(options: Partial<WatchdogOptions> = {}, idles = true): Scene {
+/** `random: 1` makes every back-off its longest: 250, 500, 1000 … */
+function watch(options: Partial<WatchdogOptions> = {}, idles = true, hasPulse = false): Scene {
   const clock = virtualClock()
   const attempts: Attempt[] = []
   const logged: Scene['logged'] = []
   const open = (lost: (error: unknown) => void) => {
     const { promise, resolve, reject } = Promise.withResolvers<TestLink>()
     const up = () => {
-      const link = testLink(idles)
+      const link = testLink(idles, hasPulse)
       resolve(link)
       return link
     }
@@ -47,22 +51,35 @@ function watch(options: Partial<WatchdogOptions> = {}, idles = true): Scene {
   return { clock, watchdog, attempts, logged }
 }
 
-function testLink(idles: boolean): TestLink {
+function testLink(idles: boolean, hasPulse: boolean): TestLink {
+  let heard = Promise.withResolvers<void>()
+  const answer = async () => {
+    if (link.answer === 'dead') throw dead()
+    if (link.answer === 'silent') await heard.promise
+  }
   const link: TestLink = {
     dropped: false,
     answer: 'alive',
     probes: 0,
+    pulses: 0,
     idle: 0,
-    async probe() {
+    probe() {
       link.probes += 1
-      if (link.answer === 'dead') throw dead()
-      if (link.answer === 'silent') await new Promise(() => {})
+      return answer()
+    },
+    hear() {
+      heard.resolve()
+      heard = Promise.withResolvers()
     },
     drop: () => {
       link.dropped = true
     },
   }
-  return idles ? Object.assign(link, { idleMs: () => link.idle }) : link
+  const pulse = () => {
+    link.pulses += 1
+    return answer()
+  }
+  return Object.assign(link, idles && { idleMs: () => link.idle }, hasPulse && { pulse })
 }
 
 const last = ({ attempts }: Scene): Attempt => {
@@ -160,7 +177,6 @@ describe('proven', () => {
 describe('a dead link is dropped and replaced', () => {
   test.each<[string, number, (link: TestLink, scene: Scene) => void]>([
     ['its probe fails', 30_000, (link) => void Object.assign(link, { answer: 'dead' })],
-    ['its probe hangs for ten seconds', 40_000, (link) => void Object.assign(link, { answer: 'silent' })],
     ['it reports its own end', 0, (_, scene) => last(scene).lost(dead())],
     ['it reports its own end without a reason', 0, (_, scene) => last(scene).lost()],
     ['it reports its end with something that is no error', 0, (_, scene) => last(scene).lost('gone')],
@@ -184,7 +200,7 @@ describe('a dead link is dropped and replaced', () => {
     const link = await open(scene)
     link.answer = 'silent'
     await scene.clock.advance(31_000)
-    last(scene).lost(dead())
+    scene.attempts[0]?.lost(dead())
     await scene.clock.advance(0)
     expect(link.dropped).toBe(true)
   })
@@ -213,36 +229,79 @@ describe('a dead link is dropped and replaced', () => {
 })
 
 describe('opening', () => {
-  test('what fails is tried again after 0.5, 1, 2, 4 … and at most 30 seconds', async () => {
+  test('what fails is tried again after 0.25, 0.5, 1, 1 … seconds', async () => {
     const scene = watch()
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 8; i++) {
       last(scene).fail(dead())
-      await scene.clock.advance(Math.min(30_000, 500 * 2 ** i))
+      await scene.clock.advance(Math.min(1_000, 250 * 2 ** i))
     }
     const gaps = scene.attempts.map(({ at }, i) => at - (scene.attempts[i - 1]?.at ?? 0)).slice(1)
-    expect(gaps).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000])
-    expect(scene.logged.at(-1)).toEqual(['relayDown', { fault: 'ECONNRESET', attempt: 10 }])
+    expect(gaps).toEqual([250, 500, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000])
+    const told = scene.logged.map(([, fields]) => fields?.['attempt'])
+    expect(told).toEqual([1, 2, 4, 8])
   })
 
-  test('what takes longer than half a minute is given up, and dropped when it comes after all', async () => {
+  test('in an outage of an hour it comes down to twice a minute', async () => {
     const scene = watch()
-    const [slow] = scene.attempts
-    await scene.clock.advance(30_500)
-    expect(scene.attempts).toHaveLength(2)
-    const late = slow?.up()
+    const perMinute = []
+    for (let minute = 0; minute < 60; minute++) {
+      const before = scene.attempts.length
+      const end = scene.clock.monotonic() + 60_000
+      while (scene.clock.monotonic() < end) {
+        last(scene).fail(dead())
+        await scene.clock.advance(250)
+      }
+      perMinute.push(scene.attempts.length - before)
+    }
+    expect([perMinute[0], perMinute[1], perMinute[5], perMinute[59]]).toEqual([61, 38, 10, 2])
+    expect(scene.logged.length).toBeLessThan(12)
+  })
+
+  test('what hangs is raced by fresh ones, and is still the link if it comes first', async () => {
+    const scene = watch()
+    await scene.clock.advance(7_000)
+    expect(scene.attempts.map(({ at }) => at)).toEqual([0, 1_500, 3_000, 4_500, 6_000])
+    const [patient, ...fresh] = scene.attempts
+    const link = patient?.up()
     await scene.clock.advance(0)
-    expect(late?.dropped).toBe(true)
+    expect(scene.watchdog.current()).toBe(link)
+    const late = fresh.map((attempt) => attempt.up())
+    await scene.clock.advance(1_000)
+    expect(late.every(({ dropped }) => dropped)).toBe(true)
+    expect(link?.dropped).toBe(false)
+    expect(scene.attempts).toHaveLength(5)
+  })
+
+  test('the fresh one is the link if it comes first; what hung is dropped when it comes after all', async () => {
+    const scene = watch()
+    await scene.clock.advance(3_200)
+    const link = await open(scene)
+    expect(scene.watchdog.current()).toBe(link)
+    const late = scene.attempts.slice(0, -1).map((attempt) => attempt.up())
+    await scene.clock.advance(0)
+    expect(late.map(({ dropped }) => dropped)).toEqual([true, true])
+    expect(scene.watchdog.current()).toBe(link)
+    expect(scene.logged).toEqual([])
+  })
+
+  test('what hangs for half a minute is given up', async () => {
+    const scene = watch()
+    await scene.clock.advance(30_000)
+    expect(scene.logged).toEqual([['relayDown', { fault: 'RELAY_DOWN', attempt: 1 }]])
+    const late = scene.attempts.map((attempt) => attempt.up())
+    await scene.clock.advance(250)
+    expect(late.every(({ dropped }) => dropped)).toBe(true)
     expect(scene.watchdog.current()).toBeUndefined()
     expect(await open(scene)).toMatchObject({ dropped: false })
   })
 
   test('what fails after it was given up troubles nobody', async () => {
     const scene = watch()
-    const [slow] = scene.attempts
-    await scene.clock.advance(30_500)
-    slow?.fail(dead())
-    await scene.clock.advance(0)
-    expect(scene.attempts).toHaveLength(2)
+    await scene.clock.advance(30_000)
+    for (const attempt of scene.attempts) attempt.fail(dead())
+    const before = scene.attempts.length
+    await scene.clock.advance(250)
+    expect(scene.attempts).toHaveLength(before + 1)
   })
 
   test('what is lost while it is being opened is dropped when it comes', async () => {
@@ -257,43 +316,173 @@ describe('opening', () => {
   })
 })
 
+describe('a link that does not answer', () => {
+  const silent = async (options: Partial<WatchdogOptions> = {}) => {
+    const scene = watch(options, false)
+    const link = await open(scene)
+    await scene.clock.advance(29_999)
+    link.answer = 'silent'
+    await scene.clock.advance(1)
+    return { scene, link }
+  }
+
+  test('to its probe within half a second has a fresh one opened beside it, which takes its place', async () => {
+    const { scene, link } = await silent()
+    await scene.clock.advance(499)
+    expect(scene.attempts).toHaveLength(1)
+    await scene.clock.advance(1)
+    expect(scene.attempts).toHaveLength(2)
+    expect(scene.watchdog.current()).toBe(link)
+    const fresh = await open(scene)
+    expect(scene.watchdog.current()).toBe(fresh)
+    expect(link.dropped).toBe(true)
+    expect(scene.logged.map(([event]) => event)).toEqual(['relayDown', 'relayReconnected'])
+  })
+
+  test('and answers after all stays, and is given twice the time from then on', async () => {
+    const { scene, link } = await silent()
+    await scene.clock.advance(600)
+    link.hear()
+    await scene.clock.advance(0)
+    const fresh = last(scene).up()
+    await scene.clock.advance(0)
+    expect(fresh.dropped).toBe(true)
+    expect(scene.watchdog.current()).toBe(link)
+    await scene.clock.advance(30_000 + 999)
+    expect(scene.attempts).toHaveLength(2)
+    await scene.clock.advance(1)
+    expect(scene.attempts).toHaveLength(3)
+  })
+
+  test('for ten seconds is dropped, whether a fresh one comes or not', async () => {
+    const { scene, link } = await silent()
+    await scene.clock.advance(9_999)
+    expect(link.dropped).toBe(false)
+    await scene.clock.advance(1)
+    expect(link.dropped).toBe(true)
+    expect(scene.watchdog.current()).toBeUndefined()
+  })
+
+  test('while fresh ones fail is not hammered: one every one and a half seconds', async () => {
+    const { scene } = await silent()
+    for (let i = 0; i < 6; i++) {
+      await scene.clock.advance(750)
+      if (scene.attempts.length > 1) last(scene).fail(dead())
+    }
+    expect(scene.attempts.slice(1).map(({ at }) => at)).toEqual([30_500, 32_000, 33_500])
+  })
+})
+
+describe('a pulse', () => {
+  test('is asked for every second, and the probe comes no sooner for it', async () => {
+    const scene = watch({}, false, true)
+    const link = await open(scene)
+    await scene.clock.advance(60_000)
+    expect(link.probes).toBe(2)
+    expect(link.pulses).toBe(58)
+    expect(scene.attempts).toHaveLength(1)
+  })
+
+  test('that does not come replaces the link, two seconds at most after it died', async () => {
+    const scene = watch({}, false, true)
+    const link = await open(scene)
+    await scene.clock.advance(10_001)
+    link.answer = 'silent'
+    await scene.clock.advance(1_499)
+    const fresh = await open(scene)
+    expect(scene.watchdog.current()).toBe(fresh)
+    expect(link.dropped).toBe(true)
+  })
+
+  test('proves the wire and not the link', async () => {
+    const scene = watch({}, false, true)
+    await open(scene)
+    await scene.clock.advance(29_000)
+    expect(scene.watchdog.provenWithin(28_999)).toBe(false)
+  })
+})
+
+describe('doubt', () => {
+  test('has the link probed at once, and at most once a second', async () => {
+    const scene = watch({}, false)
+    const link = await open(scene)
+    await scene.clock.advance(5_000)
+    scene.watchdog.doubt()
+    await scene.clock.advance(0)
+    expect(link.probes).toBe(1)
+    for (let i = 0; i < 20; i++) {
+      scene.watchdog.doubt()
+      await scene.clock.advance(100)
+    }
+    expect(link.probes).toBe(3)
+    await scene.clock.advance(29_000)
+    expect(link.probes).toBe(3)
+  })
+
+  test('of a link that is dead replaces it within the second', async () => {
+    const scene = watch({}, false)
+    const link = await open(scene)
+    await scene.clock.advance(5_000)
+    link.answer = 'silent'
+    scene.watchdog.doubt()
+    await scene.clock.advance(500)
+    expect(await open(scene)).toBe(scene.watchdog.current())
+  })
+
+  test('of no link is forgotten', async () => {
+    const scene = watch({}, false)
+    scene.watchdog.doubt()
+    const link = await open(scene)
+    await scene.clock.advance(5_000)
+    expect(link.probes).toBe(0)
+  })
+})
+
 describe('back-off', () => {
   const fall = async (scene: Scene, livedMs: number) => {
     await open(scene)
     await scene.clock.advance(livedMs)
     last(scene).lost(dead())
     await scene.clock.advance(0)
-    return scene.logged.at(-1)
+    return scene.attempts.length
   }
 
   test('a link that comes and goes is not hammered: the back-off goes on growing', async () => {
     const scene = watch()
-    for (const attempt of [1, 2, 3, 4]) {
-      expect(await fall(scene, 59_999)).toEqual(['relayDown', { fault: 'ECONNRESET', attempt }])
-      await scene.clock.advance(500 * 2 ** (attempt - 1))
+    for (const longestMs of [250, 500, 1_000, 1_000]) {
+      const opened = await fall(scene, 4_999)
+      await scene.clock.advance(longestMs - 1)
+      expect(scene.attempts).toHaveLength(opened)
+      await scene.clock.advance(1)
+      expect(scene.attempts).toHaveLength(opened + 1)
     }
   })
 
-  test('is forgotten once a link was healthy for a minute', async () => {
+  test('is forgotten once a link was healthy for five seconds', async () => {
     const scene = watch()
-    await fall(scene, 10_000)
-    await scene.clock.advance(500)
-    await fall(scene, 10_000)
-    await scene.clock.advance(1_000)
-    expect(await fall(scene, 60_000)).toEqual(['relayDown', { fault: 'ECONNRESET', attempt: 1 }])
+    for (let i = 0; i < 5; i++) {
+      const opened = await fall(scene, 5_000)
+      await scene.clock.advance(250)
+      expect(scene.attempts).toHaveLength(opened + 1)
+    }
   })
 
   test('time spent opening is no health', async () => {
     const scene = watch()
     await fall(scene, 0)
-    await scene.clock.advance(500)
-    await scene.clock.advance(29_000)
-    expect(await fall(scene, 59_000)).toEqual(['relayDown', { fault: 'ECONNRESET', attempt: 2 }])
+    await scene.clock.advance(250)
+    await scene.clock.advance(1_000)
+    const opened = await fall(scene, 4_500)
+    await scene.clock.advance(499)
+    expect(scene.attempts).toHaveLength(opened)
+    await scene.clock.advance(1)
+    expect(scene.attempts).toHaveLength(opened + 1)
   })
 
-  test('each is between half and all of its length', () => {
-    expect([1, 2, 3, 7, 8, 2_000].map((attempt) => backoffMs(attempt, () => 0))).toEqual([250, 500, 1_000, 15_000, 15_000, 15_000])
-    expect([1, 2, 3, 7, 8, 2_000].map((attempt) => backoffMs(attempt, () => 1))).toEqual([500, 1_000, 2_000, 30_000, 30_000, 30_000])
+  test('each is between half and all of its length, which grows with the outage', () => {
+    expect([1, 2, 3, 4, 2_000].map((attempt) => backoffMs(attempt, 0, () => 0))).toEqual([125, 250, 500, 500, 500])
+    expect([1, 2, 3, 4, 2_000].map((attempt) => backoffMs(attempt, 0, () => 1))).toEqual([250, 500, 1_000, 1_000, 1_000])
+    expect([0, 60_000, 120_000, 1_800_000, 86_400_000].map(longestPauseMs)).toEqual([1_000, 1_000, 2_000, 30_000, 30_000])
   })
 })
 

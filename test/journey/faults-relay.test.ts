@@ -1,6 +1,6 @@
 /**
- * The wires break while the agent lives: sends without an answer, replies that are lost, connections that end, a broker that
- * is gone for a while, a directory that hangs up. Every answer stays true, and one message leads to one write.
+ * The wires break while the agent lives: sends without an answer, replies that are lost, connections that end or go dead, a broker
+ * that is gone for a while, a directory that hangs up. Every answer stays true, and one message leads to one write.
  */
 import { expect, it, vi } from 'vitest'
 import type { System } from '../../local/system.ts'
@@ -118,6 +118,32 @@ it('an outage of the broker: nothing is promised while it lasts, and afterwards 
   await vi.waitFor(() => whenReconnected(system), patience)
   expect(await flow.password('After-The-Outage-1')).toMatchObject(done)
   expect(await signIn(system, person.dn, 'After-The-Outage-1')).toBe('accepted')
+  expect(await writesOf(system, person)).toBe(1)
+  await whenQueuesAreEmpty(system)
+})
+
+it('every connection is closed properly and without a reason, which no SDK notices: a submit at that moment succeeds', async () => {
+  const system = running()
+  const { person, flow } = await ready(system, 'user0008')
+
+  expect(await system.parts.bus.call('dropConnections', { silent: 'close' })).toBeGreaterThan(1)
+
+  expect(await flow.password('After-The-Silence-1')).toMatchObject(done)
+  await vi.waitFor(() => whenReconnected(system), patience)
+  expect(await writesOf(system, person)).toBe(1)
+  await whenQueuesAreEmpty(system)
+})
+
+it('every connection is dead and stays open: a submit at that moment succeeds on new ones', async () => {
+  const system = running()
+  const { bus } = system.parts
+  const { person, flow } = await ready(system, 'user0009')
+
+  expect(await bus.call('dropConnections', { silent: 'freeze' })).toBeGreaterThan(1)
+
+  expect(await flow.password('Half-Open-Doors-1')).toMatchObject(done)
+  await bus.call('thaw')
+  await vi.waitFor(() => whenReconnected(system), patience)
   expect(await writesOf(system, person)).toBe(1)
   await whenQueuesAreEmpty(system)
 })
