@@ -24,5 +24,5 @@ export const lockOutlasts = (ms: number, stamps: Pick<Stamps, 'received'>, lockM
   sinceReceivedMs(stamps, clock) + ms < lockMs
 
 /** The sender's clock and the broker's differ by more than this: nobody can say how old the wish is. */
-const maxSkewMs = 60_000
+export const maxSkewMs = 60_000
 export const clocksAgree = (enqueuedAt: number, issuedAt: number): boolean => Math.abs(enqueuedAt - issuedAt) <= maxSkewMs

@@ -14,6 +14,7 @@ import type { Delivery } from '../shared/relay/client.ts'
 import { sealReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import { clocksAgree, lockOutlasts, type Stamps } from './age.ts'
+import { askedLater } from './asked-later.ts'
 import type { Ceilings } from './ceilings.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Entered, Journal } from './journal.ts'
@@ -53,7 +54,9 @@ export async function handle(delivery: Delivery, deps: HandleDeps): Promise<Hand
   const told = () => deps.journal.told(entry)
   if (entered.reply) return { kind: 'answered', reply: entered.reply, refused: false, record: () => {}, told }
   const { outcome, reply } = await work(delivery, opened, entered, deps)
-  if (outcome.kind === 'unknown') return { kind: 'answered', reply, refused: false, record: () => {}, told: () => {} }
+  // Who asks what became of an earlier request asks again; nothing of this one is open.
+  if (outcome.kind === 'unknown' && opened.request.operation !== 'settle')
+    return { kind: 'answered', reply, refused: false, record: () => {}, told: () => {} }
   const refused = outcomes[outcome.kind].effect === 'notChanged'
   return { kind: 'answered', reply, refused, record: () => deps.journal.finish(entry, reply), told }
 }
@@ -100,7 +103,7 @@ async function work(delivery: Delivery, opened: Opened, entered: Entered & { kin
   return { outcome, reply: sealReply({ outcome, agentId: deps.agentId, spentMs, policy }, key, deps.tenantId, id) }
 }
 
-type Job = ResetJob & { refusal: { ldapCode?: number; ldapHex?: string | undefined } }
+type Job = ResetJob & { times: Times; refusal: { ldapCode?: number; ldapHex?: string | undefined } }
 
 function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, stopwatch: Stopwatch, deps: HandleDeps): Job {
   const { id, request } = opened
@@ -110,6 +113,7 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
   const startWithinMs = Math.min(request.startWithinMs, deps.times.startWithinMs)
   const job: Job = {
     request,
+    times: deps.times,
     decisions: deps.decisions,
     openPasswords: () => openPasswords(opened, deps.keys).finally(() => stopwatch.mark('opened')),
     async confirm() {
@@ -144,12 +148,13 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
 }
 
 /** What this agent does not know, it says it did not do. */
-const works: Partial<Record<Operation, (job: ResetJob, directory: Directory) => Promise<ResetResult>>> = {
+const works: Partial<Record<Operation, (job: Job, directory: Directory) => Promise<ResetResult>>> = {
   reset,
   adminReset: reset,
   change: reset,
   unlock,
   check,
+  settle: askedLater,
 }
 
 async function operate(job: Job, delivery: Delivery, { directory, log }: HandleDeps): Promise<ResetResult> {

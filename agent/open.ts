@@ -59,7 +59,7 @@ export async function openPasswords(
   return undefined
 }
 
-/** The password inside an authentic request; undefined when its blob or its key version is refused. The caller wipes it. */
+/** The password inside an authentic request, bound to its id or to that of the one it is about; undefined when its blob or its key version is refused. The caller wipes it. */
 export async function openPassword(
   { request, id }: Pick<Opened, 'request' | 'id'>,
   field: Exclude<SealedField, 'probe'>,
@@ -70,7 +70,7 @@ export async function openPassword(
   if (!blob || !passwordKey || sourceAnchor === undefined) return undefined
   const plaintext = await keys.decrypt(passwordKey, blob)
   try {
-    return plaintext && openField(plaintext, field, id, sourceAnchor)
+    return plaintext && openField(plaintext, field, request.about ?? id, sourceAnchor)
   } catch (error) {
     if (isFault(error, 'ENVELOPE_REJECTED')) return undefined
     throw error

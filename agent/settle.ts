@@ -13,8 +13,9 @@ import type { Log } from '../shared/log.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
 import type { Request } from '../shared/payload.ts'
 import { openReply } from '../shared/seal.ts'
+import type { Secret } from '../shared/secret.ts'
 import type { Times } from '../shared/times.ts'
-import type { Directory } from './directory/directory.ts'
+import type { Directory, Extras, User } from './directory/directory.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import type { Located } from './lookup/find.ts'
@@ -79,19 +80,38 @@ async function whom({ begun }: Unfinished, { sourceAnchor, cloudAnchor }: Reques
 /** Undefined: it will never be known here (its keys were retired). */
 async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
   const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
-  if (opened.kind === 'rejected') return undefined
+  // A question about another request leaves nothing to find out: who asked asks again.
+  if (opened.kind === 'rejected' || opened.request.operation === 'settle') return undefined
   const located = await whom(entry, opened.request, deps.directory)
   if (located.kind !== 'user') return located
   // An unlock leaves its trace in the lock, not in the password.
   if (opened.request.operation === 'unlock') return { kind: located.user.lockedOut ? 'expired' : 'done' }
-  const change = deps.decisions.changedSince(await deps.directory.passwordState(located.user), ageMs, entry.begun?.pwdLastSet)
+  const dead = { user: located.user, ageMs, before: entry.begun?.pwdLastSet, extras: extras(opened.request) }
+  return becameOf(dead, () => openPassword(opened, 'new', deps.keys), deps)
+}
+
+interface Dead {
+  user: User
+  ageMs: number
+  /** pwdLastSet from before a write, where one was noted. */
+  before: bigint | undefined
+  extras: Extras
+}
+
+/** What became of a password whose message is dead: the directory has the last word. Undefined: it cannot be opened any more. */
+export async function becameOf(
+  { user, ageMs, before, extras }: Dead,
+  openPassword: () => Promise<Secret | undefined>,
+  { directory, decisions }: Pick<SettleDeps, 'directory' | 'decisions'>,
+): Promise<AgentOutcome | 'unsure' | undefined> {
+  const change = decisions.changedSince(await directory.passwordState(user), ageMs, before)
   if (change === 'unchanged') return { kind: 'expired' }
-  const password = await openPassword(opened, 'new', deps.keys)
+  const password = await openPassword()
   if (password === undefined) return undefined
   try {
-    const verdict = deps.decisions.afterDeath(await deps.directory.provePassword(located.user, password), change)
+    const verdict = decisions.afterDeath(await directory.provePassword(user, password), change)
     if (verdict !== 'done') return verdict === 'unsure' ? verdict : { kind: verdict }
-    await deps.directory.finish(located.user, extras(opened.request))
+    await directory.finish(user, extras)
     return { kind: 'done' }
   } finally {
     password.wipe()

@@ -19,6 +19,7 @@ import { openKeyring } from './keys/keyring.ts'
 import { openMacs } from './keys/mac.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
 import { onAgentEvent } from './relay/events.ts'
@@ -29,7 +30,7 @@ import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
 import { read } from './reset/read.ts'
-import { settle } from './reset/settle.ts'
+import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
 import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
@@ -68,7 +69,16 @@ const settleRequest: Parameters<typeof onAgentEvent>[0]['settle'] = (messageId, 
   settle(messageId, outcome, { rows, people, mail, log })
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
-const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
+const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, unknown: (question) => aftermath(question), clock, log })
+const aftermath = createAftermath({
+  inquire: asking.inquire,
+  agents,
+  isOpen: (messageId) => isOpen(messageId, { rows }),
+  settle: settleRequest,
+  times,
+  clock,
+  log,
+})
 
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 

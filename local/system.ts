@@ -2,15 +2,13 @@
  * The whole product on one machine: every stand-in, the function app and its agents, each a process of its own, built from
  * infra/topology.ts. `npm start`, the journeys and the bench use this one composition.
  */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type IdentityName, queues } from '../infra/topology.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, installAgent, runAgent } from './agent.ts'
-import { connectionString } from './azurite.ts'
+import { appOf, settingsFor } from './app.ts'
 import type { BindTarget } from './bind.ts'
-import type { Shipped } from './bundle.ts'
 import { loadOrMakeAuthority } from './ca.ts'
 import { busConnectionString, newCredentials, owners, sasRules } from './credentials.ts'
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
@@ -43,7 +41,7 @@ export interface SystemOptions {
   progress?(line: string): void
 }
 
-type Parts = { [N in 'entra' | 'bus' | 'vault' | 'graph' | 'mail' | 'directory' | 'azurite' | 'host']: Remote<N> }
+export type Parts = { [N in 'entra' | 'bus' | 'vault' | 'graph' | 'mail' | 'directory' | 'azurite' | 'host']: Remote<N> }
 
 export interface System {
   folder: string
@@ -199,7 +197,7 @@ type Begin = <N extends keyof Parts>(
   options: Parameters<typeof startPart<N>>[1],
   environment?: Record<string, string>,
 ) => Promise<Remote<N>>
-type Credentials = ReturnType<typeof newCredentials>
+export type Credentials = ReturnType<typeof newCredentials>
 
 /** Once the functions have heard every agent that was started, at the latest after a minute. */
 async function isUp({ url, agents }: System): Promise<void> {
@@ -212,38 +210,6 @@ async function isUp({ url, agents }: System): Promise<void> {
 }
 
 const principalsOf = ({ functions, agents }: Credentials) => ({ functions: { ...functions, identityHeader: functions.secret }, agents })
-
-async function appOf(shipped: Shipped | undefined) {
-  if (shipped) return { appFolder: shipped.functionsPackage }
-  const hostJson = JSON.parse(await readFile(new URL('../host.json', import.meta.url), 'utf8'))
-  return { entry: fileURLToPath(new URL('../functions/main.ts', import.meta.url)), hostJson }
-}
-
-function settingsFor(
-  { vault, graph, mail, azurite, bus }: Omit<Parts, 'host'>,
-  credentials: Credentials,
-  times: Times,
-): Record<string, string> {
-  const storage = connectionString(azurite.addresses)
-  return {
-    AzureWebJobsStorage: storage,
-    DataStorage: storage,
-    ServiceBus: busConnectionString(bus.addresses, 'functions', credentials, 'tcp'),
-    RELAY_TRANSPORT: 'tcp',
-    TENANT_ID: credentials.tenantId,
-    AZURE_CLIENT_ID: credentials.functions.clientId,
-    KEY_VAULT_URL: vault.addresses.url,
-    GRAPH_URL: graph.addresses.url,
-    MAIL_URL: `smtp://${mail.addresses.smtpHost}:${mail.addresses.smtpPort}`,
-    MAIL_FROM: 'reset@corp.example.test',
-    WRITEBACK_INITIALLY: 'on',
-    ANSWER_MS: String(times.answerMs),
-    TTL_MS: String(times.ttlMs),
-    START_WITHIN_MS: String(times.startWithinMs),
-    LDAP_MS: String(times.ldapMs),
-    LOCK_MS: String(times.lockMs),
-  }
-}
 
 const describe = (addresses: Record<string, string | number>) =>
   Object.entries(addresses)

@@ -8,7 +8,7 @@ import { rejected } from './envelope.ts'
 import { type AgentOutcome, maxOutcomeCode, outcomeFromWire, outcomeToWire } from './outcome-code.ts'
 import { bytes, type Declaration, decodeShape, encodeShape, flag, optional, type Shaped, text, tuple, uint } from './shape.ts'
 
-export const operations = ['reset', 'change', 'adminReset', 'unlock', 'check', 'onboard', 'offboard'] as const
+export const operations = ['reset', 'change', 'adminReset', 'unlock', 'check', 'onboard', 'offboard', 'settle'] as const
 export type Operation = (typeof operations)[number]
 export const actors = ['self', 'admin'] as const
 export type Actor = (typeof actors)[number]
@@ -30,6 +30,9 @@ const requestShape = {
   flags: [10, uint(3)],
   actor: [11, uint(actors.length - 1)],
   trace: [12, optional(bytes(25))],
+  /** settle only: the id of the request it asks about, and how long before this one that was issued. */
+  about: [13, optional(guid)],
+  aboutAgeMs: [14, optional(uint(600_000))],
 } as const satisfies Declaration
 
 type RequestFields = Shaped<typeof requestShape>
@@ -44,8 +47,9 @@ const carries: Record<Operation, readonly (keyof RequestFields)[]> = {
   check: ['cloudAnchor', 'sourceAnchor'],
   onboard: ['passwordKey', 'probe'],
   offboard: [],
+  settle: ['cloudAnchor', 'sourceAnchor', 'passwordKey', 'newPassword', 'about', 'aboutAgeMs'],
 }
-const dependent = ['cloudAnchor', 'sourceAnchor', 'passwordKey', 'newPassword', 'oldPassword', 'probe'] as const
+const dependent = ['cloudAnchor', 'sourceAnchor', 'passwordKey', 'newPassword', 'oldPassword', 'probe', 'about', 'aboutAgeMs'] as const
 
 const carriesExactly = (request: RequestFields, operation: Operation) =>
   dependent.every((field) => (request[field] !== undefined) === carries[operation].includes(field))

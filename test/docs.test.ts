@@ -98,8 +98,9 @@ describe('protocol.md', () => {
     const lines = table('protocol', 'Operations')
     expect(column(lines, 'operation')).toEqual(operations)
     const dependent = Object.keys(lines[0] ?? {}).filter((name) => !['index', 'operation', 'this agent'].includes(name))
-    const sample = { cloudAnchor: 16, passwordKey: 16, newPassword: 256, oldPassword: 256, probe: 256 } as Record<string, number>
-    const value = (name: string) => [name, name === 'sourceAnchor' ? 'AAAA' : Buffer.alloc(sample[name] ?? 0)]
+    const sample = { cloudAnchor: 16, passwordKey: 16, newPassword: 256, oldPassword: 256, probe: 256, about: 16 } as Record<string, number>
+    const texts: Record<string, unknown> = { sourceAnchor: 'AAAA', aboutAgeMs: 1 }
+    const value = (name: string) => [name, texts[name] ?? Buffer.alloc(sample[name] ?? 0)]
     for (const line of lines) {
       const right = dependent.filter((name) => line[name] === '●')
       const request = (names: string[]) =>

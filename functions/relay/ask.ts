@@ -15,16 +15,21 @@ import type { Delivery, Outgoing } from '../../shared/relay/client.ts'
 import { openReply } from '../../shared/seal.ts'
 import type { Times } from '../../shared/times.ts'
 
-export interface Question {
+export interface Sealed {
   id: Buffer
   messageId: string
   body: Buffer
   /** The key it was sealed under: its reply comes under the same. */
   key: PackageKey
+}
+
+export interface Question extends Sealed {
   /** Monotonic ms when the person submitted: every duration counts from there. */
   submittedAt: number
   /** Resolves when its outcome was written down (or could not be): only then is the reply taken off the queue. */
   recorded: Promise<unknown>
+  /** Another request about the same person (aftermath.ts). */
+  again(operation: 'check' | 'settle'): Sealed
 }
 
 /** What the relay's link offers here; replies arrive at `Ask.receive`. */
@@ -37,6 +42,8 @@ export interface Ask {
   ask(question: Question, deadline: AbortSignal): Promise<Outcome>
   /** One message of this instance's session. */
   receive(delivery: Delivery): Promise<void>
+  /** Sends what nobody waits for by HTTP; undefined: no answer in time. */
+  inquire(sealed: Sealed, withinMs: number): Promise<Outcome | undefined>
   /** Whether this instance sent that request, and not so long ago that no reply can come. */
   knows(messageId: string): boolean
 }
@@ -47,6 +54,8 @@ export interface AskDeps {
   link: { ready(signal: AbortSignal): Promise<AskLink> }
   agents: { unanswered(): Promise<void>; answered(): Promise<void> }
   late(messageId: string, outcome: Outcome): Promise<void>
+  /** Somebody was told "unknown": what is done about it. */
+  unknown(question: Question): void
   clock: Clock
   log: Log
 }
@@ -58,7 +67,7 @@ const retryPauseMs = 250
 const maxLinkWaitMs = 5_000
 
 interface Waiting {
-  question: Question
+  question: Pick<Question, keyof Sealed | 'submittedAt' | 'recorded'>
   arrived: PromiseWithResolvers<Outcome>
   /** `answered`: with `unknown`, because the deadline passed. */
   state: 'waiting' | 'answered' | 'done'
@@ -78,25 +87,31 @@ export function createAsk(deps: AskDeps): Ask {
 
   return {
     async ask(question, deadline) {
-      const entry: Waiting = { question, arrived: Promise.withResolvers(), state: 'waiting' }
-      waiting.set(question.messageId, entry)
+      const entry = wait(question)
       // A reply may come before the broker has said that it took the request, or although it never says so.
-      const notSent = send(question, entry).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
+      const notSent = send(entry, times.ttlMs).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
       const outcome = await Promise.race([entry.arrived.promise, notSent, aborted(deadline)])
       if (outcome !== undefined) {
-        entry.state = 'done'
-        waiting.delete(question.messageId)
-        done.add(question.messageId)
-        void forgetLater(question.messageId)
+        end(entry)
+        if (outcome.kind === 'unknown') deps.unknown(question)
         return outcome
       }
       entry.state = 'answered'
       void forgetLater(question.messageId)
       log('outcomeUnknown', { request: question.messageId })
-      // Somebody who submitted later was answered: agents are there, and this one request was lost on its way.
-      if (answeredSince > question.submittedAt) return { kind: 'unknown' }
-      await agents.unanswered().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
+      // Unless somebody who submitted later was answered: agents are there, and this one request was lost on its way.
+      if (answeredSince <= question.submittedAt)
+        await agents.unanswered().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
+      deps.unknown(question)
       return { kind: 'unknown' }
+    },
+
+    async inquire(sealed, withinMs) {
+      const entry = wait({ ...sealed, submittedAt: clock.monotonic(), recorded: Promise.resolve() })
+      void send(entry, withinMs)
+      const outcome = await Promise.race([entry.arrived.promise, aborted(clock.deadline(withinMs))])
+      end(entry)
+      return outcome
     },
 
     knows: (messageId) => waiting.has(messageId) || done.has(messageId),
@@ -125,7 +140,21 @@ export function createAsk(deps: AskDeps): Ask {
     },
   }
 
-  function openOutcome({ body }: Delivery, { key, id }: Question): Outcome | undefined {
+  function wait(question: Waiting['question']): Waiting {
+    const entry: Waiting = { question, arrived: Promise.withResolvers(), state: 'waiting' }
+    waiting.set(question.messageId, entry)
+    return entry
+  }
+
+  function end(entry: Waiting): void {
+    const { messageId } = entry.question
+    entry.state = 'done'
+    waiting.delete(messageId)
+    done.add(messageId)
+    void forgetLater(messageId)
+  }
+
+  function openOutcome({ body }: Delivery, { key, id }: Sealed): Outcome | undefined {
     try {
       return body && openReply(body, key, tenantId, id).outcome
     } catch (error) {
@@ -135,9 +164,10 @@ export function createAsk(deps: AskDeps): Ask {
   }
 
   /** `inDoubt`: handed to the broker at least once without a word whether it took it. */
-  async function send({ messageId, body, submittedAt }: Question, entry: Waiting): Promise<'sent' | 'inDoubt' | 'notSent'> {
+  async function send(entry: Waiting, lifeMs: number): Promise<'sent' | 'inDoubt' | 'notSent'> {
+    const { messageId, body, submittedAt } = entry.question
     let result: 'inDoubt' | 'notSent' = 'notSent'
-    const leftMs = () => times.ttlMs - (clock.monotonic() - submittedAt)
+    const leftMs = () => lifeMs - (clock.monotonic() - submittedAt)
     const giveUp = clock.deadline(Math.max(0, leftMs()))
     while (!giveUp.aborted && entry.state === 'waiting') {
       try {

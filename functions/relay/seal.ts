@@ -6,12 +6,12 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { PackageKey } from '../../shared/envelope.ts'
-import { flags } from '../../shared/payload.ts'
-import { messageIdOf, type PasswordKey, sealField, sealRequest } from '../../shared/seal.ts'
+import { flags, type Request } from '../../shared/payload.ts'
+import { messageIdOf, newId, type PasswordKey, sealField, sealRequest } from '../../shared/seal.ts'
 import type { Secret } from '../../shared/secret.ts'
 import type { Times } from '../../shared/times.ts'
 import type { Turn } from '../reset/turn.ts'
-import type { Question } from './ask.ts'
+import type { Question, Sealed } from './ask.ts'
 
 export type Seal = (turn: Turn, password: Secret, traceparent: string | undefined) => Promise<Question>
 
@@ -43,7 +43,15 @@ export const createSeal =
       } as const
       const body = sealRequest(request, key.package, tenantId, id)
       await turn.findable
-      return { id, messageId: messageIdOf(id), body, key: key.package, submittedAt: turn.submittedAt, recorded: turn.recorded }
+      const { submittedAt, recorded } = turn
+      const again = (operation: 'check' | 'settle') => {
+        const { passwordKey, newPassword, cloudAnchor, sourceAnchor, actor, startWithinMs } = request
+        const common = { cloudAnchor, sourceAnchor, actor, startWithinMs, issuedAt: clock.now(), operation, flags: 0 }
+        const aboutAgeMs = Math.ceil(clock.monotonic() - submittedAt)
+        const about = { passwordKey, newPassword, about: id, aboutAgeMs, flags: request.flags }
+        return sealAgain({ ...common, ...(operation === 'settle' && about) }, key.package, tenantId)
+      }
+      return { id, messageId: messageIdOf(id), body, key: key.package, submittedAt, recorded, again }
     } catch (error) {
       await turn.giveBack()
       throw error
@@ -51,6 +59,12 @@ export const createSeal =
       password.wipe()
     }
   }
+
+/** Another request about the same person, under the same key. No password is in clear any more: only its blob travels again. */
+function sealAgain(request: Request, key: PackageKey, tenantId: Buffer): Sealed {
+  const id = newId()
+  return { id, messageId: messageIdOf(id), body: sealRequest(request, key, tenantId, id), key }
+}
 
 /** W3C traceparent version 00 as 25 raw bytes: trace id, parent id, flags. Anything else is left out. */
 function traceBytes(traceparent: string | undefined): Buffer | undefined {

@@ -34,6 +34,7 @@ export function askTest() {
   const clock = virtualClock()
   const sent: (Outgoing & { atMs: number })[] = []
   const late: [string, Outcome][] = []
+  const unknown: string[] = []
   const marks: string[] = []
   const logged: [EventName, Fields | undefined][] = []
   const taken = async () => {}
@@ -54,6 +55,7 @@ export function askTest() {
     clock,
     sent,
     late,
+    unknown,
     marks,
     logged,
     at,
@@ -64,13 +66,15 @@ export function askTest() {
         link,
         agents: { unanswered: async () => void marks.push('unanswered'), answered: async () => void marks.push('answered') },
         late: async (messageId, outcome) => void late.push([messageId, outcome]),
+        unknown: ({ messageId }) => void unknown.push(messageId),
         clock,
         log: (event, fields) => logged.push([event, fields]),
         ...over,
       }),
     newQuestion(): Question {
       const id = newId()
-      return { id, messageId: messageIdOf(id), body: randomBytes(300), key, recorded: Promise.resolve(), submittedAt: clock.monotonic() }
+      const sealed = (of: Buffer) => ({ id: of, messageId: messageIdOf(of), body: randomBytes(300), key })
+      return { ...sealed(id), recorded: Promise.resolve(), submittedAt: clock.monotonic(), again: () => sealed(newId()) }
     },
     /** `pass` lets time pass and tells the outcome, if it is there by then. */
     asking(ask: Ask, question: Question) {

@@ -18,13 +18,21 @@ export interface SettleDeps {
   log: Log
 }
 
+/** Whether that request still waits for its last word. */
+export async function isOpen(messageId: string, { rows }: Pick<SettleDeps, 'rows'>): Promise<boolean> {
+  const request = await rows.read<RequestRow>(flowTable, 'requests', messageId)
+  const row = request && (await rows.read<Flow>(flowTable, request.value.flow, 'flow'))
+  return row?.value.request?.id === messageId && awaitsOutcome(row.value)
+}
+
+const awaitsOutcome = ({ state, outcome }: Flow) => state === 'submitted' || outcome?.kind === 'unknown'
+
 export async function settle(messageId: string, outcome: Outcome, deps: SettleDeps): Promise<void> {
   if (outcome.kind === 'unknown') return
   const request = await deps.rows.read<RequestRow>(flowTable, 'requests', messageId)
   const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
   if (!request || !row || row.value.request?.id !== messageId) return
-  const open = row.value.state === 'submitted' || row.value.outcome?.kind === 'unknown'
-  if (!open) return
+  if (!awaitsOutcome(row.value)) return
   try {
     await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
   } catch (error) {

@@ -15,9 +15,9 @@ import {
   type ServiceBusReceiver,
   type ServiceBusSender,
 } from '@azure/service-bus'
-import { Receiver } from 'rhea-promise'
 import type { Clock } from '../clock.ts'
 import { Fault } from '../fault.ts'
+import './unattached-link.ts'
 import { onEnd, prepareTcp, type Transport, webSocketOptions } from './transport.ts'
 
 export type RelayAddress =
@@ -106,16 +106,6 @@ const byHand = { receiveMode: 'peekLock', maxAutoLockRenewalDurationInMs: 0 } as
 const drainedAtOnce = 64
 const attachMs = 20_000
 const retryOptions = { maxRetries: 1, retryDelayInMs: 500, maxRetryDelayInMs: 1_000, timeoutInMs: 10_000 }
-
-/**
- * Of a link that was revived on a new connection and is not attached yet, asking for its address throws. The SDK asks in a
- * timer and in an abort listener of a put-token request, where that ends the process (azure-sdk-for-js #10943, core-amqp 4.4.2).
- */
-Object.defineProperty(Object.getPrototypeOf(Receiver.prototype), 'address', {
-  get(this: Receiver) {
-    return this.source?.address
-  },
-})
 
 /** The broker said no before taking anything: trying again changes nothing, and nothing was sent. */
 const refusals: readonly string[] = ['UnauthorizedAccess', 'MessagingEntityNotFound', 'MessagingEntityDisabled', 'MessageSizeExceeded']

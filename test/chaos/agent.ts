@@ -27,6 +27,7 @@ let clockOffMs = 0
 
 process.on('message', (order: Order) => {
   if (order.kind === 'stopAt') stop = order
+  else if (order.kind === 'goOn') stop = undefined
   else clockOffMs = order.ms
 })
 

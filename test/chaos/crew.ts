@@ -61,16 +61,17 @@ export function gatherCrew(system: System, random: Random, begun: (line: BegunLi
     anybody: () => random.pick([...crew.values()]),
     order,
     async stopAt(point, signal, forMs, ms) {
-      const reached = Promise.withResolvers<AgentProcess>()
-      for (const agent of crew.values()) {
-        agent.listen((fields) => {
-          if (fields['event'] === 'stoppedAt' && fields['point'] === point) reached.resolve(agent)
-        })
+      const agent = random.pick([...crew.values()])
+      const reached = Promise.withResolvers<true>()
+      agent.listen((fields) => {
+        if (fields['event'] === 'stoppedAt' && fields['point'] === point) reached.resolve(true)
+      })
+      order(agent, { kind: 'stopAt', point, signal })
+      const stopped = await Promise.race([reached.promise, sleep(ms, false, { ref: false })])
+      if (!stopped) {
+        order(agent, { kind: 'goOn' })
+        return false
       }
-      const one = random.pick([...crew.values()])
-      order(one, { kind: 'stopAt', point, signal })
-      const agent = await Promise.race([reached.promise, sleep(ms, undefined, { ref: false })])
-      if (agent === undefined) return false
       if (signal === 'SIGSTOP') {
         await sleep(forMs)
         agent.kill('SIGCONT')

@@ -71,8 +71,8 @@ const stalled =
   }
 
 const stops = points.flatMap((point): [string, Fire][] => [
-  [`killed:${point}`, ({ crew }) => crew.stopAt(point, 'SIGKILL', 0, 20_000)],
-  [`suspended:${point}`, ({ crew, random }) => crew.stopAt(point, 'SIGSTOP', random.between(500, 8_000), 20_000)],
+  [`killed:${point}`, ({ crew }) => crew.stopAt(point, 'SIGKILL', 0, 4_000)],
+  [`suspended:${point}`, ({ crew, random }) => crew.stopAt(point, 'SIGSTOP', random.between(500, 8_000), 4_000)],
 ])
 
 const everywhere: Record<string, Fire> = {

@@ -4,6 +4,7 @@ export type Point = (typeof points)[number]
 
 export type Order =
   | { kind: 'stopAt'; point: Point; signal: 'SIGKILL' | 'SIGSTOP' }
+  | { kind: 'goOn' }
   /** ms ahead of the true time; 0 ends it. */
   | { kind: 'clockOff'; ms: number }
 

@@ -14,12 +14,10 @@ export interface WorkloadOptions {
   random: Random
   people: readonly SampleUser[]
   workers: number
-  /** How many requests there are to be. */
-  resets: number
   /** Nobody makes more than one flow: without the directory's own log, one password tells more than several. */
   onceEach: boolean
-  /** Resolves when the request of this number may be made: chaos and load go side by side. */
-  mayStart(number: number): Promise<void>
+  /** Resolves when the request of this number may be made (chaos and load go side by side): false, if there are to be no more. */
+  mayStart(number: number): Promise<boolean>
   /** Sets somebody's password past everything of ours; undefined where nobody does. */
   setElsewhere: ((person: SampleUser, password: string, mustChange: boolean) => Promise<void>) | undefined
 }
@@ -37,7 +35,7 @@ export interface Workload {
 
 const mailWithinMs = 20_000
 
-export function createWorkload({ system, random, people, workers, resets, onceEach, mayStart, setElsewhere }: WorkloadOptions): Workload {
+export function createWorkload({ system, random, people, workers, onceEach, mayStart, setElsewhere }: WorkloadOptions): Workload {
   const requests: Submitted[] = []
   const others: Workload['others'] = []
   const free = new Set(people)
@@ -46,8 +44,7 @@ export function createWorkload({ system, random, people, workers, resets, onceEa
   return { requests, others, run: () => Promise.all(Array.from({ length: workers }, worker)).then(() => {}) }
 
   async function worker(): Promise<void> {
-    while (requests.length < resets) {
-      await mayStart(requests.length)
+    while (await mayStart(requests.length)) {
       const person = random.pick([...free])
       free.delete(person)
       try {
@@ -64,7 +61,7 @@ export function createWorkload({ system, random, people, workers, resets, onceEa
     const elsewhere = setElsewhere && random.next() < 0.15 ? setByAnother(person, setElsewhere) : undefined
     const first = await submit(person, flow, random.next() < 0.05)
     // Nothing was changed, and the same flow is still good: they try again.
-    if (first.told.at(-1)?.effect === 'notChanged' && random.next() < 0.5 && requests.length < resets) await submit(person, flow, false)
+    if (first.told.at(-1)?.effect === 'notChanged' && random.next() < 0.5) await submit(person, flow, false)
     await elsewhere
   }
 

@@ -41,6 +41,10 @@ export const requests: Record<string, [why: string, Request]> = {
     { ...bare, operation: 'onboard', passwordKey: fixed('new version', 16), probe: fixed('probe', 256), actor: 'admin' },
   ],
   offboard: ['nothing but itself', { ...bare, operation: 'offboard', actor: 'admin' }],
+  settle: [
+    'what became of an earlier request: its blob, its id and its age',
+    { ...base, operation: 'settle', about: fixed('earlier id', 16), aboutAgeMs: 96_500 },
+  ],
   'anchor outside ASCII': ['64 bytes are counted in UTF-8', { ...base, sourceAnchor: 'ü'.repeat(32) }],
 }
 

@@ -1,0 +1,40 @@
+/** The function app as it runs here: its sources or its bundle, and its application settings. */
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Times } from '../shared/times.ts'
+import { connectionString } from './azurite.ts'
+import type { Shipped } from './bundle.ts'
+import { busConnectionString } from './credentials.ts'
+import type { Credentials, Parts } from './system.ts'
+
+export async function appOf(shipped: Shipped | undefined) {
+  if (shipped) return { appFolder: shipped.functionsPackage }
+  const hostJson = JSON.parse(await readFile(new URL('../host.json', import.meta.url), 'utf8'))
+  return { entry: fileURLToPath(new URL('../functions/main.ts', import.meta.url)), hostJson }
+}
+
+export function settingsFor(
+  { vault, graph, mail, azurite, bus }: Omit<Parts, 'host'>,
+  credentials: Credentials,
+  times: Times,
+): Record<string, string> {
+  const storage = connectionString(azurite.addresses)
+  return {
+    AzureWebJobsStorage: storage,
+    DataStorage: storage,
+    ServiceBus: busConnectionString(bus.addresses, 'functions', credentials, 'tcp'),
+    RELAY_TRANSPORT: 'tcp',
+    TENANT_ID: credentials.tenantId,
+    AZURE_CLIENT_ID: credentials.functions.clientId,
+    KEY_VAULT_URL: vault.addresses.url,
+    GRAPH_URL: graph.addresses.url,
+    MAIL_URL: `smtp://${mail.addresses.smtpHost}:${mail.addresses.smtpPort}`,
+    MAIL_FROM: 'reset@corp.example.test',
+    WRITEBACK_INITIALLY: 'on',
+    ANSWER_MS: String(times.answerMs),
+    TTL_MS: String(times.ttlMs),
+    START_WITHIN_MS: String(times.startWithinMs),
+    LDAP_MS: String(times.ldapMs),
+    LOCK_MS: String(times.lockMs),
+  }
+}
