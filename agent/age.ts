@@ -6,7 +6,7 @@
  * in which the monotonic clock may stand still, makes a message look younger than it is.
  */
 import type { Clock } from '../shared/clock.ts'
-import type { Delivery } from '../shared/relay/client.ts'
+import type { Delivery, Moment } from '../shared/relay/client.ts'
 
 export type Stamps = Pick<Delivery, 'enqueuedAt' | 'lockedUntil' | 'received'>
 
@@ -18,6 +18,15 @@ export function messageAgeMs(stamps: Stamps, lockMs: number, clock: Clock): numb
 
 const sinceReceivedMs = ({ received }: Pick<Stamps, 'received'>, clock: Clock): number =>
   Math.max(0, clock.now() - received.wall, clock.monotonic() - received.monotonic)
+
+/**
+ * How old it is at least and at most, long after: a clock that was set ahead must not make a message dead, and one that was set
+ * back, or stood still, must not make it young.
+ */
+export function ageBounds({ ageMs, received }: { ageMs: number; received: Moment }, clock: Clock): { atLeastMs: number; atMostMs: number } {
+  const since = [clock.now() - received.wall, clock.monotonic() - received.monotonic]
+  return { atLeastMs: ageMs + Math.max(0, Math.min(...since)), atMostMs: ageMs + Math.max(0, ...since) }
+}
 
 /** Whether what begins now and takes at most `ms` is over before the lock is: until then nobody else has the message. */
 export const lockOutlasts = (ms: number, stamps: Pick<Stamps, 'received'>, lockMs: number, clock: Clock): boolean =>

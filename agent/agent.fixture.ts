@@ -135,7 +135,7 @@ export async function startBench() {
   await clock.advance(3_600_000)
 
   const journalOf = (name = 'journal') => {
-    const journal = openJournal(join(folder, `${name}.sqlite`))
+    const journal = openJournal(join(folder, `${name}.sqlite`), clock.monotonic())
     journals.push(journal)
     return journal
   }

@@ -10,7 +10,7 @@ import { Fault, type FaultCode, faultWord, isFault } from '../shared/fault.ts'
 import type { EventName, Log } from '../shared/log.ts'
 import { outcomes } from '../shared/outcome.ts'
 import type { Operation, Reply } from '../shared/payload.ts'
-import type { Delivery } from '../shared/relay/client.ts'
+import { type Delivery, moment } from '../shared/relay/client.ts'
 import { sealReply } from '../shared/seal.ts'
 import type { Times } from '../shared/times.ts'
 import { clocksAgree, lockOutlasts, type Stamps } from './age.ts'
@@ -79,9 +79,9 @@ function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, d
     messageId: String(delivery.messageId),
     replyToSessionId: delivery.replyToSessionId ?? '',
     envelope,
-    receivedAt: clock.now(),
+    received: delivery.received,
     // Without the broker's stamps nothing is begun, and the row must be written all the same.
-    ageMs: decisions.messageAgeMs(delivery, times.lockMs, clock) || 0,
+    ageMs: decisions.messageAgeMs({ ...delivery, received: moment(clock) }, times.lockMs, clock) || 0,
   })
 }
 

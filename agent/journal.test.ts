@@ -22,7 +22,7 @@ afterEach(() => {
 
 /** Opened once more without closing the one before: what a killed agent leaves behind. */
 const open = (at = file) => {
-  const journal = openJournal(at)
+  const journal = openJournal(at, 0)
   opened.push(journal)
   return journal
 }
@@ -35,7 +35,7 @@ function entry(over: Partial<Entry> = {}): Entry {
     messageId: messageIdOf(id),
     replyToSessionId: 'session',
     envelope: Buffer.from('sealed'),
-    receivedAt: 1_800_000_000_000,
+    received: { wall: 1_800_000_000_000, monotonic: 0 },
     ageMs: 250,
     ...over,
   }
@@ -51,7 +51,7 @@ describe('a delivery', () => {
     const one = entry()
     expect(journal.enter(one)).toEqual(fresh)
     expect(journal.enter(one)).toEqual({ ...fresh, seenBefore: 1 })
-    expect(journal.enter({ ...one, receivedAt: 1, ageMs: 9_000 })).toEqual({ ...fresh, seenBefore: 2 })
+    expect(journal.enter({ ...one, received: { wall: 1, monotonic: 0 }, ageMs: 9_000 })).toEqual({ ...fresh, seenBefore: 2 })
     expect(journal.enter(entry())).toEqual(fresh)
   })
 
@@ -113,7 +113,13 @@ describe('a delivery', () => {
 
 describe('unfinished', () => {
   test('is what was entered and has no answer, with all that is needed to find it out', () => {
-    const [entered, begun, answered, told, settled] = [entry(), entry({ ageMs: 1.6, receivedAt: 5.4 }), entry(), entry(), entry()]
+    const [entered, begun, answered, told, settled] = [
+      entry(),
+      entry({ ageMs: 1.6, received: { wall: 5.4, monotonic: 0 } }),
+      entry(),
+      entry(),
+      entry(),
+    ]
     const journal = open()
     for (const each of [entered, begun, answered, told, settled]) journal.enter(each)
     journal.begin(begun, { ...place, pwdLastSet: 5n })
@@ -127,7 +133,13 @@ describe('unfinished', () => {
     )
     expect(left.size).toBe(3)
     expect(left.get(entered.messageId)).toEqual({ ...entered, begun: undefined, reply: undefined })
-    expect(left.get(begun.messageId)).toEqual({ ...begun, ageMs: 2, receivedAt: 5, begun: { ...place, pwdLastSet: 5n }, reply: undefined })
+    expect(left.get(begun.messageId)).toEqual({
+      ...begun,
+      ageMs: 2,
+      received: { wall: 5, monotonic: 0 },
+      begun: { ...place, pwdLastSet: 5n },
+      reply: undefined,
+    })
     expect(left.get(answered.messageId)).toMatchObject({ id: answered.id, reply })
   })
 
@@ -147,7 +159,7 @@ test('once the outcome is known the envelope, and with it the sealed password, i
 
 test('prune forgets what is older, finished or not, and nothing else', () => {
   const journal = open()
-  const [old, young] = [entry({ receivedAt: 999 }), entry({ receivedAt: 1_000 })]
+  const [old, young] = [entry({ received: { wall: 999, monotonic: 0 } }), entry({ received: { wall: 1_000, monotonic: 0 } })]
   journal.enter(old)
   journal.enter(young)
   journal.prune(1_000)
@@ -176,7 +188,7 @@ describe('the file', () => {
       },
     ],
   ])('%s: the agent cannot start', (_, at) => {
-    expect(() => openJournal(at())).toThrow(failed)
+    expect(() => openJournal(at(), 0)).toThrow(failed)
   })
 
   test('that can be written no more stops the agent at the next step', () => {
@@ -196,6 +208,6 @@ describe('the file', () => {
 
   test('a message about it names no file and no value', () => {
     mkdirSync(join(folder, 'hunter2'))
-    expect(() => openJournal(join(folder, 'hunter2'))).toThrow(/^JOURNAL_FAILED: the journal could not be read or written$/)
+    expect(() => openJournal(join(folder, 'hunter2'), 0)).toThrow(/^JOURNAL_FAILED: the journal could not be read or written$/)
   })
 })

@@ -9,6 +9,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../shared/fault.ts'
+import type { Moment } from '../shared/relay/client.ts'
 import { makePrivate } from './private-file.ts'
 
 export interface Entry {
@@ -17,8 +18,8 @@ export interface Entry {
   messageId: string
   replyToSessionId: string
   envelope: Buffer
-  /** ms by this machine's wall clock, when the message had already been `ageMs` old. */
-  receivedAt: number
+  /** When the message had already been `ageMs` old, by both of this machine's clocks. */
+  received: Moment
   ageMs: number
 }
 
@@ -65,16 +66,22 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS requests_by_age ON requests (received_at);`
 
-export function openJournal(file: string): Journal {
+/**
+ * `openedAt`: monotonic ms. No monotonic clock outlasts its process: of a row of a former run is only known that it is no younger
+ * than this journal.
+ */
+export function openJournal(file: string, openedAt: number): Journal {
   return guarded(() => {
     makePrivate(file)
     const db = new DatabaseSync(file)
     db.exec(schema)
-    return journalOn(db)
+    return journalOn(db, openedAt)
   })
 }
 
-function journalOn(db: DatabaseSync): Journal {
+function journalOn(db: DatabaseSync, openedAt: number): Journal {
+  /** By message id, of rows entered in this run. */
+  const entered = new Map<string, number>()
   const find = db.prepare('SELECT * FROM requests WHERE id = ?')
   const insert = db.prepare('INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, 1, NULL, NULL, NULL, NULL, 0)')
   const seen = db.prepare('UPDATE requests SET seen = seen + 1 WHERE id = ?')
@@ -91,16 +98,18 @@ function journalOn(db: DatabaseSync): Journal {
         const row = find.get(entry.id)
         if (row !== undefined && row['sequence_number'] !== entry.sequenceNumber) return { kind: 'replay' }
         if (row !== undefined) seen.run(entry.id)
-        else
+        else {
+          entered.set(entry.messageId, entry.received.monotonic)
           insert.run(
             entry.id,
             entry.sequenceNumber,
             entry.messageId,
             entry.replyToSessionId,
             entry.envelope,
-            Math.round(entry.receivedAt),
+            Math.round(entry.received.wall),
             Math.round(entry.ageMs),
           )
+        }
         return { kind: 'entered', seenBefore: Number(row?.['seen'] ?? 0), begun: begunIn(row), reply: bytesIn(row?.['reply']) }
       }),
     begin: ({ id, sequenceNumber }, { pwdLastSet, domain, guid }) =>
@@ -112,8 +121,12 @@ function journalOn(db: DatabaseSync): Journal {
       }),
     finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply, id, sequenceNumber)),
     told: ({ id, sequenceNumber }) => guarded(() => void told.run(id, sequenceNumber)),
-    unfinished: () => guarded(() => unfinished.all().map(toUnfinished)),
-    prune: (olderThanMs) => guarded(() => void prune.run(Math.round(olderThanMs))),
+    unfinished: () => guarded(() => unfinished.all().map((row) => toUnfinished(row, entered.get(String(row['message_id'])) ?? openedAt))),
+    prune(olderThanMs) {
+      guarded(() => void prune.run(Math.round(olderThanMs)))
+      const kept = new Set(this.unfinished().map(({ messageId }) => messageId))
+      for (const messageId of entered.keys()) if (!kept.has(messageId)) entered.delete(messageId)
+    },
     close: () => db.close(),
   }
 }
@@ -130,13 +143,13 @@ function begunIn(row: Row | undefined): Begun | undefined {
     : undefined
 }
 
-const toUnfinished = (row: Row): Unfinished => ({
+const toUnfinished = (row: Row, monotonic: number): Unfinished => ({
   id: bytesIn(row['id']) ?? Buffer.alloc(0),
   sequenceNumber: String(row['sequence_number']),
   messageId: String(row['message_id']),
   replyToSessionId: String(row['reply_session']),
   envelope: bytesIn(row['envelope']) ?? Buffer.alloc(0),
-  receivedAt: Number(row['received_at']),
+  received: { wall: Number(row['received_at']), monotonic },
   ageMs: Number(row['age_ms']),
   begun: begunIn(row),
   reply: bytesIn(row['reply']),

@@ -40,7 +40,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const agentId = guidBytes(settings.identity.clientId)
   const tenantId = guidBytes(settings.tenantId)
   const localCa = localAuthority(settings)
-  const journal = openJournal(settings.journalFile)
+  const journal = openJournal(settings.journalFile, clock.monotonic())
   const credential = openCredential(settings, localCa)
   const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })

@@ -30,7 +30,15 @@ const left = () => bench.deps.journal.unfinished().map(({ messageId }) => messag
 function taken() {
   const wish = bench.wish(sam, fine)
   const { id, messageId, sequenceNumber, body: envelope } = wish
-  bench.deps.journal.enter({ id, messageId, sequenceNumber, envelope, replyToSessionId: 's', receivedAt: bench.clock.now(), ageMs: 0 })
+  bench.deps.journal.enter({
+    id,
+    messageId,
+    sequenceNumber,
+    envelope,
+    replyToSessionId: 's',
+    received: { wall: bench.clock.now(), monotonic: bench.clock.monotonic() },
+    ageMs: 0,
+  })
   return wish
 }
 
@@ -76,6 +84,27 @@ describe('when', () => {
     await bench.clock.advance(deadMs + 1)
     await settle()
     expect(told).toEqual([])
+  })
+
+  test('not sooner because the wall clock was set ahead', async () => {
+    taken()
+    bench.clock.stepWall(3_600_000)
+    await settle()
+    expect(told).toEqual([])
+    await bench.clock.advance(deadMs + 1)
+    await settle()
+    expect(told).toHaveLength(1)
+  })
+
+  test('of a former run: not sooner than this run can know', async () => {
+    taken()
+    const reborn = bench.depsWith(bench.journalOf())
+    bench.clock.stepWall(3_600_000)
+    await settle({ journal: reborn.journal })
+    expect(told).toEqual([])
+    await bench.clock.advance(deadMs + 1)
+    await settle({ journal: reborn.journal })
+    expect(told).toHaveLength(1)
   })
 
   test('not twice', async () => {

@@ -15,6 +15,7 @@ import type { Request } from '../shared/payload.ts'
 import { openReply } from '../shared/seal.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { Times } from '../shared/times.ts'
+import { ageBounds } from './age.ts'
 import type { Directory, Extras, User } from './directory/directory.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
@@ -42,10 +43,10 @@ const giveUpMs = 24 * 3_600_000
 
 export async function settleUnfinished(deps: SettleDeps): Promise<void> {
   for (const entry of deps.journal.unfinished()) {
-    const ageMs = entry.ageMs + Math.max(0, deps.clock.now() - entry.receivedAt)
-    if (deps.inHand(entry.messageId) || !deps.decisions.isDead(ageMs, deps.times)) continue
+    const { atLeastMs, atMostMs } = ageBounds(entry, deps.clock)
+    if (deps.inHand(entry.messageId) || !deps.decisions.isDead(atLeastMs, deps.times)) continue
     try {
-      await settleOne(entry, ageMs, deps)
+      await settleOne(entry, atMostMs, deps)
     } catch (error) {
       if (isFault(error, 'JOURNAL_FAILED')) throw error
       // The vault or the directory is still away: the row stays, and the next round asks again.

@@ -199,7 +199,7 @@ function listen(
   return { up: attached.promise, stop: () => subscription.close() }
 }
 
-const moment = (clock: Clock): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
+export const moment = (clock: Pick<Clock, 'now' | 'monotonic'>): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
 
 function delivery(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, clock: Clock): Delivery {
   return {

@@ -42,8 +42,8 @@ function reach(point: Point): void {
 
 const clock = { ...systemClock, now: () => systemClock.now() + clockOffMs }
 
-const openJournal: typeof parts.openJournal = (file) => {
-  const journal = parts.openJournal(file)
+const openJournal: typeof parts.openJournal = (file, openedAt) => {
+  const journal = parts.openJournal(file, openedAt)
   return {
     ...journal,
     enter(entry) {

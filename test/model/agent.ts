@@ -4,6 +4,7 @@
  *
  * Each step names the code it stands for. Decisions are the product's own; only who calls them when is told again here.
  */
+import { ageBounds } from '../../agent/age.ts'
 import type { Proof } from '../../agent/directory/proof.ts'
 import type { Decisions } from '../../agent/redelivery.ts'
 import { ageOf, changeSince, clockOf, isAgain, mayBegin, othersHadIt, pwdLastSet, situationOf, times } from './real.ts'
@@ -104,7 +105,8 @@ export const agentSteps: readonly Step[] = [
         sawOthers: false,
         outcome: journal.reply,
       }
-      if (journal.seen === 0) Object.assign(journal, { wall: clock.now(), age: ageOf(world, agent, hand, decisions) })
+      if (journal.seen === 0)
+        Object.assign(journal, { wall: hand.wall, monotonic: hand.monotonic, age: ageOf(world, agent, hand, decisions) })
       journal.seen += 1
       agent.hand = hand
     },
@@ -166,7 +168,7 @@ export const agentSteps: readonly Step[] = [
       const hand = handOf(agent)
       if (hand.outcome) tell(world, hand.outcome)
       hand.phase = 'told'
-      if (hand.outcome !== 'unknown') agent.journal.told = true
+      if (hand.outcome !== 'unknown') close(agent)
     },
   },
   {
@@ -186,17 +188,22 @@ export const agentSteps: readonly Step[] = [
   },
 ]
 
+/** A row that nobody looks at again is no older and no younger than another: fewer states. */
+function close({ journal }: Agent): void {
+  Object.assign(journal, { told: true, wall: 0, monotonic: 0, age: 0 })
+}
+
 export function settleLater(world: World, agent: Agent, proof: Proof, decisions: Decisions): void {
   const { journal } = agent
-  const ageMs = journal.age + Math.max(0, clockOf(world, agent).now() - journal.wall)
-  if (!decisions.isDead(ageMs, times)) return
+  const { atLeastMs, atMostMs } = ageBounds({ ageMs: journal.age, received: journal }, clockOf(world, agent))
+  if (!decisions.isDead(atLeastMs, times)) return
   const outcome = journal.reply ?? found()
   if (outcome === 'unsure') return
   tell(world, outcome)
-  journal.told = true
+  close(agent)
 
   function found(): Told | 'unsure' {
-    const change = changeSince(world, ageMs, journal.begun, decisions)
+    const change = changeSince(world, atMostMs, journal.begun, decisions)
     return change === 'unchanged' ? 'expired' : decisions.afterDeath(proof, change)
   }
 }

@@ -44,7 +44,7 @@ export interface Hand {
 
 export interface Agent {
   hand: Hand | null
-  journal: { seen: number; wall: number; age: number; begun: number | null; reply: Told | null; told: boolean }
+  journal: { seen: number; wall: number; monotonic: number; age: number; begun: number | null; reply: Told | null; told: boolean }
   /** Away from true time by: a set wall clock; sleeps that the monotonic clock did not count. */
   wallOffset: number
   monotonicLag: number
@@ -69,7 +69,7 @@ const longAgo = -3_600_000
 
 const freshAgent = (): Agent => ({
   hand: null,
-  journal: { seen: 0, wall: 0, age: 0, begun: null, reply: null, told: false },
+  journal: { seen: 0, wall: 0, monotonic: 0, age: 0, begun: null, reply: null, told: false },
   wallOffset: 0,
   monotonicLag: 0,
 })

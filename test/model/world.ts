@@ -6,7 +6,7 @@
  */
 import type { Decisions } from '../../agent/redelivery.ts'
 import { decide, decideUnlessBegun, handOf, look, type Step, settleLater } from './agent.ts'
-import { ageOf, changeSince, isAgain, times } from './real.ts'
+import { ageOf, changeSince, clockOf, isAgain, times } from './real.ts'
 import { type Agent, notChanged, type World } from './state.ts'
 
 export const tickMs = 6_000
@@ -89,8 +89,10 @@ export const faults: readonly Step[] = [
   fault(
     'killed',
     (_, { hand }) => hand !== null,
-    (_, agent) => {
+    (world, agent) => {
       agent.hand = null
+      // journal.ts: no monotonic clock outlasts its process.
+      if (!agent.journal.told) agent.journal.monotonic = clockOf(world, agent).monotonic()
     },
   ),
   fault('connection lost, the write happens', sentBy, (world, _, __, decisions) => carryOut(world, decisions, false)),
@@ -143,6 +145,13 @@ export const faults: readonly Step[] = [
     (_, { hand }) => hand !== null,
     (_, agent) => {
       agent.wallOffset -= 600_000
+    },
+  ),
+  fault(
+    'its wall clock is set ahead ten minutes',
+    (_, { hand, journal }) => hand !== null || (journal.seen > 0 && !journal.told),
+    (_, agent) => {
+      agent.wallOffset += 600_000
     },
   ),
 ]
