@@ -55,7 +55,7 @@ export async function e2e(system: System, samples: number, directory: string, pr
   return { bareMs, wholeMs, ratio: round(wholeMs.p50 / bareMs.p50), samples, directory, bytes: await bytes(system) }
 }
 
-async function passGates(system: System, users: readonly { upn: string; mail: string }[]): Promise<ResetFlow[]> {
+export async function passGates(system: System, users: readonly { upn: string; mail: string }[]): Promise<ResetFlow[]> {
   const flows: ResetFlow[] = []
   for (let from = 0; from < users.length; from += gatesAtOnce) {
     const some = users.slice(from, from + gatesAtOnce)
@@ -74,14 +74,19 @@ async function passGate(system: System, { upn, mail }: { upn: string; mail: stri
 
 const keepAlive = new http.Agent({ keepAlive: true })
 
-async function expectDone(url: string, { id, cookie }: ResetFlow, newPassword: string): Promise<void> {
+/** The submit as plain as can be: on a warm connection, with no library in between. */
+export async function submit(url: string, { id, cookie }: ResetFlow, newPassword: string): Promise<{ status: number; text: string }> {
   const body = JSON.stringify({ newPassword })
   const headers = { cookie, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   const request = http.request(`${url}/api/reset/${id}/password`, { method: 'POST', agent: keepAlive, headers })
   request.end(body)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  const answer = (await response.toArray()).join('')
-  if (response.statusCode !== 200) throw new Error(`a reset was answered with ${response.statusCode} ${answer}`)
+  return { status: response.statusCode ?? 0, text: (await response.toArray()).join('') }
+}
+
+async function expectDone(url: string, flow: ResetFlow, newPassword: string): Promise<void> {
+  const { status, text } = await submit(url, flow, newPassword)
+  if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
 }
 
 async function warmConnection({ directory, forest }: System): Promise<Client> {

@@ -7,15 +7,19 @@ import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
 import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { overload, peopleFor } from './overload.ts'
 import { scopeBench } from './scope.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
+npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
+  overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 50);
+          ends with 1 if an answer contradicts the directory
 `
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -28,10 +32,16 @@ async function main(): Promise<number> {
     return 64
   }
   const progress = options.json ? () => {} : print
-  const { command } = options
-  const result = command === 'scope' ? await scopeBench(options.users, progress) : await measureSystem({ ...options, command }, progress)
+  const result = await measure(options, progress)
   print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
-  return 0
+  return 'contradictions' in result && result.contradictions > 0 ? 1 : 0
+}
+
+function measure(options: Choice, progress: (line: string) => void) {
+  const { command } = options
+  if (command === 'scope') return scopeBench(options.users, progress)
+  if (command !== 'overload') return measureSystem({ ...options, command }, progress)
+  return onSystem({ extraUsers: peopleFor(options), bundled: true }, (system) => overload(system, options, progress))
 }
 
 function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
@@ -54,11 +64,14 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
 }
 
 interface Choice {
-  command: 'e2e' | 'agent' | 'scope'
+  command: 'e2e' | 'agent' | 'scope' | 'overload'
   samples: number
   users: number
   directory: DirectoryKind
   idleSeconds: number
+  /** Of an overload, and how long the directory takes for a change. */
+  seconds: number
+  writeMs: number
   json: boolean
 }
 
@@ -70,6 +83,8 @@ function readArguments(): Choice | undefined {
         samples: { type: 'string' },
         idle: { type: 'string' },
         users: { type: 'string' },
+        seconds: { type: 'string' },
+        'write-ms': { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
@@ -79,10 +94,12 @@ function readArguments(): Choice | undefined {
     const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
-    if (command !== 'e2e' && command !== 'agent' && command !== 'scope') return undefined
+    const seconds = Number(values.seconds ?? 30)
+    const writeMs = Number(values['write-ms'] ?? 50)
+    if (command !== 'e2e' && command !== 'agent' && command !== 'scope' && command !== 'overload') return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
-    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0)) return undefined
-    return { command, samples, users, directory, idleSeconds, json }
+    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0) || !(seconds > 0) || !(writeMs > 0)) return undefined
+    return { command, samples, users, directory, idleSeconds, seconds, writeMs, json }
   } catch {
     return undefined
   }

@@ -29,6 +29,7 @@ import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
 import { read } from './reset/read.ts'
+import { openRoom } from './reset/room.ts'
 import { settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
@@ -77,7 +78,15 @@ const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, people, agents, log }),
-  newPassword: newPassword({ ...flows, agents, feature, times, seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask }),
+  newPassword: newPassword({
+    ...flows,
+    agents,
+    feature,
+    times,
+    room: openRoom(),
+    seal: createSeal({ tenantId, times, keys, clock }),
+    ask: asking.ask,
+  }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
   status: status({ agents }),

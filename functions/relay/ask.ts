@@ -37,7 +37,7 @@ export interface Ask {
   ask(question: Question, deadline: AbortSignal): Promise<Outcome>
   /** One message of this instance's session. */
   receive(delivery: Delivery): Promise<void>
-  /** Whether this instance sent that request, and not so long ago that no reply can come. */
+  /** Whether this instance sent that request, as far as it remembers: everyone who waits, and the last who were answered. */
   knows(messageId: string): boolean
 }
 
@@ -54,6 +54,7 @@ export interface AskDeps {
 /** How long after its answer a reply may still come: the life of a reply on its queue. */
 const lateForMs = 300_000
 const retryPauseMs = 250
+const maxDone = 10_000
 /** While nothing was sent, nobody is kept waiting for a broker that is away. */
 const maxLinkWaitMs = 5_000
 
@@ -71,8 +72,13 @@ const pending = () => new Promise<never>(() => {})
 export function createAsk(deps: AskDeps): Ask {
   const { tenantId, times, link, agents, clock, log } = deps
   const waiting = new Map<string, Waiting>()
-  /** Answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
+  /** The last ones answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
   const done = new Set<string>()
+  const keepDone = (messageId: string) => {
+    done.add(messageId)
+    const [oldest] = done
+    if (done.size > maxDone && oldest !== undefined) done.delete(oldest)
+  }
 
   return {
     async ask(question, deadline) {
@@ -84,8 +90,7 @@ export function createAsk(deps: AskDeps): Ask {
       if (outcome !== undefined) {
         entry.state = 'done'
         waiting.delete(question.messageId)
-        done.add(question.messageId)
-        void forgetLater(question.messageId)
+        keepDone(question.messageId)
         return outcome
       }
       entry.state = 'answered'
@@ -155,7 +160,6 @@ export function createAsk(deps: AskDeps): Ask {
   async function forgetLater(messageId: string): Promise<void> {
     await clock.sleep(lateForMs, { unref: true })
     waiting.delete(messageId)
-    done.delete(messageId)
   }
 }
 
