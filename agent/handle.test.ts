@@ -103,7 +103,7 @@ describe('a full lane', () => {
     const held = Promise.withResolvers<void>()
     bench.vault.state.held = held.promise
     const first = ['bob.brown', 'carol.clark', 'odd.comma'].map((who) => bench.outcome(bench.wish(who, fine)))
-    await bench.clock.advance(700)
+    await bench.clock.advance(550)
     return async () => {
       held.resolve()
       return (await Promise.all(first)).map(({ kind }) => kind)

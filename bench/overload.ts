@@ -80,8 +80,8 @@ export async function overload(system: System, options: OverloadOptions, progres
   const memory = watchMemory(system)
   // What is still in line at the end is answered, and not counted as done in this time.
   const until = performance.now() + options.seconds * 1_000
-  const answers = await openLoop(system, ready, { seconds: options.seconds, perS: factor * aloneDonePerS })
-  const rssMb = await memory.end()
+  const answers = await openLoop(system, ready, { seconds: options.seconds, perS: factor * aloneDonePerS }).finally(memory.stop)
+  const rssMb = memory.read()
   await system.parts.directory.call('slowDown', 0)
 
   const times = (code: string) => answers.filter((answer) => answer.code === code).map(({ ms }) => ms)
@@ -109,17 +109,26 @@ const flowAt = (flows: readonly ResetFlow[], at: number): ResetFlow => {
 }
 
 let submits = 0
+/** Nothing was said of the password. */
+const mayBeEither: readonly string[] = ['unknown', 'noAnswer', 'internal', 'noJson']
+
+function codeOf({ text }: { text: string }): string {
+  try {
+    return String(JSON.parse(text).code)
+  } catch {
+    return 'noJson'
+  }
+}
 
 async function attempt(system: System, person: Person, ready: Person[]): Promise<Answer> {
   const startedAt = performance.now()
   const password = `Fresh-Horse-${++submits}-Battery!`
-  const { text } = await submit(system.url, person.flow, password)
+  const code = await submit(system.url, person.flow, password).then(codeOf, () => 'noAnswer')
   const at = performance.now()
-  const code = String(JSON.parse(text).code)
   if (code === 'done') {
     person.done += 1
     person.password = password
-  } else if (code === 'unknown') person.unknown += 1
+  } else if (mayBeEither.includes(code)) person.unknown += 1
   else ready.push(person)
   return { code, ms: at - startedAt, at }
 }
@@ -177,11 +186,11 @@ function watchMemory({ agents, parts }: System) {
     return { second: round(second, 1), last: round(last, 1), ratio: round(last / second) }
   }
   return {
-    async end() {
+    async stop() {
       over.abort()
       await watching
-      return { agent: of('agent'), functions: of('functions') }
     },
+    read: () => ({ agent: of('agent'), functions: of('functions') }),
   }
 }
 

@@ -37,6 +37,7 @@ import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
 import type { StorageConnection } from './store/connection.ts'
+import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
 
@@ -66,7 +67,7 @@ const mail = openMail({
 const agents = openAgents({ rows, clock })
 
 const settleRequest: Parameters<typeof onAgentEvent>[0]['settle'] = (messageId, outcome) =>
-  settle(messageId, outcome, { rows, people, mail, log })
+  insist(() => settle(messageId, outcome, { rows, people, mail, log }), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
 const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
@@ -102,7 +103,13 @@ app.storageQueue('deliverChallenge', {
 })
 app.serviceBusQueue('onAgentEvent', {
   ...triggers.onAgentEvent,
-  handler: onAgentEvent({ tenantId, keys, agents, settle: settleRequest, log }),
+  handler: onAgentEvent({
+    tenantId,
+    keys,
+    agents: { heard: (event, enqueuedAt) => insist(() => agents.heard(event, enqueuedAt), clock) },
+    settle: settleRequest,
+    log,
+  }),
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 
