@@ -127,7 +127,7 @@ describe('a full lane', () => {
 
   test('who waits there longer than promised is told "busy"; the others are done', async () => {
     const letGo = await fill()
-    await bench.clock.advance(100)
+    await bench.clock.advance(350)
     expect(bench.logged.at(-1)).toMatchObject({ event: 'resetFailed', outcome: 'busy' })
     expect(await letGo()).toEqual(['done', 'done', 'busy'])
   })
