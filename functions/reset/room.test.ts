@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { placesPerLane } from '../../agent/lanes.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import type { Question } from '../relay/ask.ts'
 import { newPassword } from './new-password.ts'
-import { openRoom } from './room.ts'
+import { openRoom, submitsAtOnce } from './room.ts'
 import { failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 
 let test: TestReset
@@ -105,6 +107,12 @@ describe('an instance that has as many under way as it may', () => {
     asked[0]?.({ kind: 'done' })
     expect(await answer).toMatchObject({ status: 200 })
   })
+})
+
+it('is larger than a lane and smaller than what the host lets run at once', async () => {
+  const host = JSON.parse(await readFile(new URL('../../host.json', import.meta.url), 'utf8'))
+  expect(submitsAtOnce).toBeGreaterThan(placesPerLane)
+  expect(submitsAtOnce).toBeLessThan(host.extensions.http.maxConcurrentRequests)
 })
 
 it('never holds more than it has room for, and always that many', () => {

@@ -10,8 +10,11 @@ export interface Room {
   enter(): Disposable | undefined
 }
 
-/** Several times what one agent has under way in a domain while it keeps its word: here nobody is turned away before there. */
-export const submitsAtOnce = 128
+/**
+ * More than a lane of an agent has places, so that nobody is turned away here before there; fewer than the calls that host.json
+ * lets run at once, so that whoever is told "busy", and everybody on another route, gets through.
+ */
+export const submitsAtOnce = 64
 
 export function openRoom(limit: number = submitsAtOnce): Room {
   let inside = 0
