@@ -66,11 +66,12 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 
-const settleRequest: Parameters<typeof onAgentEvent>[0]['settle'] = (messageId, outcome) =>
-  insist(() => settle(messageId, outcome, { rows, people, mail, log }), clock)
+type Settle = Parameters<typeof onAgentEvent>[0]['settle']
+const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
+const settleInsisting: Settle = (messageId, outcome) => insist(() => settleRequest(messageId, outcome), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
-const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, clock, log })
+const asking = createAsk({ tenantId, times, link, agents, late: settleInsisting, clock, log })
 
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
@@ -107,7 +108,7 @@ app.serviceBusQueue('onAgentEvent', {
     tenantId,
     keys,
     agents: { heard: (event, enqueuedAt) => insist(() => agents.heard(event, enqueuedAt), clock) },
-    settle: settleRequest,
+    settle: settleInsisting,
     log,
   }),
 })

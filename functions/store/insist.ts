@@ -2,8 +2,7 @@
  * What must be written down however long the store is away: an outcome that became known late, and what an agent said.
  *
  * A message that brings such a thing has ten deliveries and five minutes. Given back at once each time, the deliveries would be
- * used up within seconds and the message put aside, where nobody looks; so each delivery tries for as long as this. It stays
- * within the lock of `events`.
+ * used up within seconds and the message put aside, where nobody looks; so each delivery tries for as long as this.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
