@@ -26,8 +26,8 @@ export const promisedMs = 500
 export const leavesAfterMs = 900
 /** Until there is something to go by. */
 const firstGuessMs = 100
-/** Of the last one in the average of all. */
-const weight = 1 / 8
+/** So many of the last ones are gone by. Few: a directory that was away is as fast as ever when it is back. */
+const lookBack = 4
 
 export function openLanes(atOnce: number, clock: Clock): Lanes {
   const lanes = new Map<string, Lanes['run']>()
@@ -44,11 +44,13 @@ function openLane(atOnce: number, clock: Clock): Lanes['run'] {
   /** In the order in which they came. Calling one gives it the place of somebody who is done. */
   const waiting = new Set<() => void>()
   let working = 0
-  let meanMs = firstGuessMs
+  /** How long the last ones took, ms. */
+  const recent: number[] = []
   let lastBeganAt = 0
 
   /** One may always wait: otherwise a slow lane would stand empty until somebody happens to come by. */
   function isCrowded(): boolean {
+    const meanMs = recent.length === 0 ? firstGuessMs : recent.reduce((sum, ms) => sum + ms, 0) / recent.length
     const eachMs = Math.max(meanMs, clock.monotonic() - lastBeganAt)
     const expectedMs = ((waiting.size + 1) * eachMs) / atOnce
     return waiting.size > 0 && (expectedMs > promisedMs || working + waiting.size >= placesPerLane)
@@ -85,7 +87,8 @@ function openLane(atOnce: number, clock: Clock): Lanes['run'] {
     try {
       return await work()
     } finally {
-      meanMs += (clock.monotonic() - beganAt - meanMs) * weight
+      recent.push(clock.monotonic() - beganAt)
+      if (recent.length > lookBack) recent.shift()
       passOn()
     }
   }
