@@ -23,7 +23,7 @@ export const placesPerLane = 50
 /** Who is expected to wait longer is turned away at once. */
 export const promisedMs = 500
 /** Who was let in and still waits is turned away then: the lane has become slower than it was. */
-export const leavesAfterMs = 900
+export const leavesAfterMs = 700
 /** Until there is something to go by. */
 const firstGuessMs = 100
 /** So many of the last ones are gone by. Few: a directory that was away is as fast as ever when it is back. */
