@@ -18,7 +18,7 @@ npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
-  overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 100);
+  overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 150);
           ends with 1 if an answer contradicts the directory
 `
 
@@ -91,11 +91,11 @@ function readArguments(): Choice | undefined {
     })
     const [command] = positionals
     const { directory, json } = values
-    const samples = Number(values.samples ?? 100)
+    const samples = Number(values.samples ?? 150)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
     const seconds = Number(values.seconds ?? 30)
-    const writeMs = Number(values['write-ms'] ?? 100)
+    const writeMs = Number(values['write-ms'] ?? 150)
     if (command !== 'e2e' && command !== 'agent' && command !== 'scope' && command !== 'overload') return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
     if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0) || !(seconds > 0) || !(writeMs > 0)) return undefined
