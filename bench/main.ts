@@ -91,7 +91,7 @@ function readArguments(): Choice | undefined {
     })
     const [command] = positionals
     const { directory, json } = values
-    const samples = Number(values.samples ?? 150)
+    const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
     const seconds = Number(values.seconds ?? 30)

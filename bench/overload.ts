@@ -6,6 +6,7 @@
  * in an open loop: nobody waits for anybody. Gates are passed before; a flow that is told "busy" is used again, as its person
  * would. At the end every answer is held against the directory: who was told "done" was written to so often, and nobody else.
  */
+import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bindAs } from '../local/bind.ts'
 import type { SampleUser } from '../local/directory/seed.ts'
@@ -108,6 +109,8 @@ const flowAt = (flows: readonly ResetFlow[], at: number): ResetFlow => {
   return flow
 }
 
+/** Everybody comes on their own; and a connection that the server has just closed for idleness is nobody's failure. */
+const ownConnection = new http.Agent({ keepAlive: false })
 let submits = 0
 /** Nothing was said of the password. */
 const mayBeEither: readonly string[] = ['unknown', 'noAnswer', 'internal', 'noJson']
@@ -123,7 +126,7 @@ function codeOf({ text }: { text: string }): string {
 async function attempt(system: System, person: Person, ready: Person[]): Promise<Answer> {
   const startedAt = performance.now()
   const password = `Fresh-Horse-${++submits}-Battery!`
-  const code = await submit(system.url, person.flow, password).then(codeOf, () => 'noAnswer')
+  const code = await submit(system.url, person.flow, password, ownConnection).then(codeOf, () => 'noAnswer')
   const at = performance.now()
   if (code === 'done') {
     person.done += 1
