@@ -26,6 +26,7 @@ import { openOneDomain } from './directory/one-domain.fixture.ts'
 import { type Handling, handle } from './handle.ts'
 import { type Journal, openJournal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
+import { openLanes } from './lanes.ts'
 import { decisions } from './redelivery.ts'
 import { createTally } from './tally.ts'
 
@@ -149,6 +150,7 @@ export async function startBench() {
       directory: seen.directory,
       tally: createTally(),
       ceilings,
+      lanes: openLanes(2, clock),
       clock,
       log,
     }

@@ -97,6 +97,67 @@ describe('a first delivery', () => {
   })
 })
 
+describe('a full lane', () => {
+  /** Two are worked on (the fixture's lanes), one waits, and their domain stands still for longer than anybody is kept waiting. */
+  async function fill() {
+    const held = Promise.withResolvers<void>()
+    bench.vault.state.held = held.promise
+    const first = ['bob.brown', 'carol.clark', 'odd.comma'].map((who) => bench.outcome(bench.wish(who, fine)))
+    await bench.clock.advance(550)
+    return async () => {
+      held.resolve()
+      return (await Promise.all(first)).map(({ kind }) => kind)
+    }
+  }
+
+  test('one more is told "busy" at once: nothing is opened, looked up or begun, and it is finished', async () => {
+    const letGo = await fill()
+    const calls = bench.seen.calls.length
+    const wish = bench.wish(sam, fine)
+    const handling = await bench.deliver(wish)
+    expect(bench.reply(wish, handling)).toMatchObject({ outcome: { kind: 'busy' } })
+    expect(handling).toMatchObject({ refused: true })
+    expect(bench.logged.at(-1)).toMatchObject({ event: 'resetFailed', request: wish.messageId, outcome: 'busy', elapsedMs: 0 })
+    expect([bench.vault.decrypted.length, bench.seen.calls.slice(calls)]).toEqual([0, ['domainOf']])
+    await letGo()
+    // Delivered again, it is still what it was told to be.
+    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'busy' })
+    expect(bench.writes(sam)).toBe(0)
+  })
+
+  test('who waits there longer than promised is told "busy"; the others are done', async () => {
+    const letGo = await fill()
+    await bench.clock.advance(350)
+    expect(bench.logged.at(-1)).toMatchObject({ event: 'resetFailed', outcome: 'busy' })
+    expect(await letGo()).toEqual(['done', 'done', 'busy'])
+  })
+
+  test('who is not linked yet is looked for, and then told the same of the domain they are in', async () => {
+    const letGo = await fill()
+    const directory = new Proxy(bench.deps.directory, {
+      get: (target, name, receiver) => (name === 'domainOf' ? () => undefined : Reflect.get(target, name, receiver)),
+    })
+    const notLinked = { ...bench.deps, directory }
+    expect(await bench.outcome(bench.wish(sam, fine), {}, notLinked)).toEqual({ kind: 'busy' })
+    expect(bench.vault.decrypted).toEqual([])
+    await letGo()
+    expect(await bench.outcome(bench.wish(sam, fine), {}, notLinked)).toEqual({ kind: 'done' })
+    const nobody = bench.wish(sam, fine, {}, Buffer.alloc(16, 3).toString('base64'))
+    expect(await bench.outcome(nobody, {}, notLinked)).toEqual({ kind: 'userNotFound' })
+  })
+
+  test('what may have been begun before is never told "busy": it waits its turn', async () => {
+    const wish = bench.wish(sam, fine)
+    await expect(bench.deliver(wish, {}, dying('finish'))).rejects.toThrow('killed')
+    const letGo = await fill()
+    const again = bench.outcome(wish, { deliveryCount: 1 })
+    await bench.clock.advance(900)
+    await letGo()
+    expect(await again).toEqual({ kind: 'done' })
+    expect(bench.writes(sam)).toBe(1)
+  })
+})
+
 describe('silence', () => {
   test.each<[string, (wish: ReturnType<Bench['wish']>) => object]>([
     ['one bit turned over', ({ body }) => ({ body: Buffer.concat([body.subarray(0, -1), Buffer.of((body.at(-1) ?? 0) ^ 1)]) })],

@@ -19,6 +19,7 @@ import type { Ceilings } from './ceilings.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Entered, Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
+import type { Lanes } from './lanes.ts'
 import { check, unlock } from './look-only.ts'
 import { type Opened, open, openPasswords } from './open.ts'
 import type { Decisions } from './redelivery.ts'
@@ -40,11 +41,13 @@ export interface HandleDeps {
   directory: Directory
   tally: Tally
   ceilings: Ceilings
+  lanes: Lanes
   clock: Clock
   log: Log
 }
 
-export async function handle(delivery: Delivery, deps: HandleDeps): Promise<Handling> {
+/** `placed` is called once the delivery has its place: until then it is not decided whether it is worked on at all. */
+export async function handle(delivery: Delivery, deps: HandleDeps, placed: () => void = () => {}): Promise<Handling> {
   const opened = await open(delivery, deps.tenantId, deps.keys)
   // Without a reply session nobody could be told: as good as not authentic.
   if (opened.kind === 'rejected' || !delivery.replyToSessionId) return refuse('rejected', 'envelopeRejected', delivery, deps)
@@ -53,7 +56,7 @@ export async function handle(delivery: Delivery, deps: HandleDeps): Promise<Hand
   const entry = { id: opened.id, sequenceNumber: delivery.sequenceNumber }
   const told = () => deps.journal.told(entry)
   if (entered.reply) return { kind: 'answered', reply: entered.reply, refused: false, record: () => {}, told }
-  const { outcome, reply } = await work(delivery, opened, entered, deps)
+  const { outcome, reply } = await work(delivery, opened, entered, deps, placed)
   // Who asks what became of an earlier request asks again; nothing of this one is open.
   if (outcome.kind === 'unknown' && opened.request.operation !== 'settle')
     return { kind: 'answered', reply, refused: false, record: () => {}, told: () => {} }
@@ -85,7 +88,7 @@ function enter(delivery: Delivery, { id, envelope }: Opened, { journal, times, d
   })
 }
 
-async function work(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, deps: HandleDeps) {
+async function work(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, deps: HandleDeps, placed: () => void) {
   const { request, key, id } = opened
   const stopwatch = startStopwatch(deps.clock)
   const about = { request: String(delivery.messageId), deliveries: delivery.deliveryCount }
@@ -93,7 +96,7 @@ async function work(delivery: Delivery, opened: Opened, entered: Entered & { kin
   const queuedMs = job.ageMs()
   deps.log('resetStarted', { ...about, operation: request.operation, ageMs: Math.round(queuedMs) })
 
-  const { outcome, policy } = await operate(job, delivery, deps)
+  const { outcome, policy } = await operate(job, delivery, deps, placed)
 
   deps.tally.outcome(outcome)
   const event = outcomes[outcome.kind].effect === 'changed' ? 'resetDone' : 'resetFailed'
@@ -157,13 +160,15 @@ const works: Partial<Record<Operation, (job: Job, directory: Directory) => Promi
   settle: askedLater,
 }
 
-async function operate(job: Job, delivery: Delivery, { directory, log }: HandleDeps): Promise<ResetResult> {
+async function operate(job: Job, delivery: Delivery, deps: HandleDeps, placed: () => void): Promise<ResetResult> {
+  const { directory, log } = deps
   const { operation, issuedAt } = job.request
   if (!clocksAgree(delivery.enqueuedAt, issuedAt)) return { outcome: { kind: 'clockUnsure' } }
   const work = works[operation]
   if (work === undefined) return { outcome: { kind: 'rejected' } }
   try {
-    return await work(job, directory)
+    const result = await inLane(job, deps, placed, () => work(job, directory))
+    return result ?? { outcome: job.decisions.unlessBegun(job, { kind: 'busy' }) }
   } catch (error) {
     const failure = isFault(error) ? failures[error.code] : undefined
     if (failure === undefined) throw error
@@ -171,6 +176,19 @@ async function operate(job: Job, delivery: Delivery, { directory, log }: HandleD
     // Nothing was written by this delivery; only an earlier one may have.
     return { outcome: job.decisions.unlessBegun(job, { kind: failure.outcome }) }
   }
+}
+
+/** Undefined: turned away. Whoever is not linked yet is looked for first, in a lane of their own. */
+function inLane(job: Job, { directory, lanes }: HandleDeps, placed: () => void, work: () => Promise<ResetResult>) {
+  const { sourceAnchor = '', cloudAnchor } = job.request
+  // What an earlier delivery may have begun must be looked into, however long that takes.
+  const visit = { must: job.again, placed }
+  const domain = directory.domainOf(sourceAnchor)
+  if (domain !== undefined) return lanes.run(domain, visit, work)
+  return lanes.run('', visit, async () => {
+    const located = await directory.locate(sourceAnchor, cloudAnchor)
+    return located.kind === 'user' ? lanes.run(located.user.domain, visit, work) : work()
+  })
 }
 
 /** What a fault says of the request. */

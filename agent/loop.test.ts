@@ -14,17 +14,20 @@ interface Scene {
   loop: Loop
   clock: ReturnType<typeof virtualClock>
   /** In the order in which they began; each is handled when the test says how. */
-  taken: { delivery: Delivery; handle(how: Handling | Error): void }[]
+  taken: { delivery: Delivery; placed(): void; handle(how: Handling | Error): void }[]
   fatal: unknown[]
   words: unknown[]
 }
+
+/** Of a message; a file's worth of it is less than the hour that a client's token is good for. */
+const lifeMs = 26_000
 
 let running: Scene[] = []
 afterEach(async () => {
   bus.control.clearFaults()
   for (const { loop } of running.splice(0)) await loop.relay.stop()?.close()
   // Whatever a test left locked or unread is gone for the next one.
-  await busClock.advance(queues.requests.ttlMs + 1)
+  await busClock.advance(lifeMs + 1)
 })
 
 async function start(): Promise<Scene> {
@@ -37,10 +40,9 @@ async function start(): Promise<Scene> {
   const loop = runLoop({
     relay: { address: { kind: 'connectionString', connectionString }, transport: 'tcp' },
     connect: connectRelay,
-    concurrency: 4,
-    handle: (delivery) =>
+    handle: (delivery, placed) =>
       new Promise((resolve, reject) => {
-        taken.push({ delivery, handle: (how) => (how instanceof Error ? reject(how) : resolve(how)) })
+        taken.push({ delivery, placed, handle: (how) => (how instanceof Error ? reject(how) : resolve(how)) })
       }),
     fatal: (error) => void fatal.push(error),
     clock,
@@ -55,7 +57,7 @@ async function start(): Promise<Scene> {
 let sent = 0
 function send(): string {
   const messageId = `request-${++sent}`
-  bus.control.send('requests', { messageId, bodyBase64: 'AA==', replyToSessionId: 'session', timeToLiveMs: 26_000 })
+  bus.control.send('requests', { messageId, bodyBase64: 'AA==', replyToSessionId: 'session', timeToLiveMs: lifeMs })
   return messageId
 }
 
@@ -182,6 +184,24 @@ describe('in hand', () => {
     second.handle(handling(false).how)
     await answered(messageId)
     await vi.waitFor(() => expect(scene.loop.inHand(messageId)).toBe(false))
+  })
+})
+
+describe('how many are taken', () => {
+  test('few at once, until they have a place; then the next, and all are settled all the same', async () => {
+    const scene = await start()
+    const sent = Array.from({ length: 6 }, send)
+    const fourth = await nth(scene, 4)
+    await vi.waitFor(() => expect(requests()).toMatchObject({ active: 2, locked: 4 }), 10_000)
+    fourth.placed()
+    await nth(scene, 5)
+    expect(requests()).toMatchObject({ active: 1, locked: 5 })
+    for (const { placed } of scene.taken) placed()
+    await nth(scene, 6)
+    for (const { handle } of scene.taken) handle(handling(true).how)
+    for (const messageId of sent) await answered(messageId)
+    await gone()
+    expect(sent.map((messageId) => scene.loop.inHand(messageId))).toEqual(sent.map(() => false))
   })
 })
 

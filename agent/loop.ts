@@ -35,21 +35,22 @@ export interface Loop {
 export interface LoopOptions {
   relay: RelaySettings
   connect: typeof connectRelay
-  /** Writes are serialised by the directory; a few at a time hide the look-ups and the vault. */
-  concurrency: number
-  handle(delivery: Delivery): Promise<Handling>
+  /** Calls `placed` when it is decided that the delivery is worked on; from then on the next one is taken. */
+  handle(delivery: Delivery, placed: () => void): Promise<Handling>
   /** The agent must end: it can no longer keep its promises. */
   fatal(error: unknown): void
   clock: Clock
   log: Log
 }
 
+/** Until it is decided what becomes of them. Few: what an agent that hangs has taken is late for whoever waits. */
+const takenAtOnce = 4
 const replyTtlMs = 300_000
 const pauseMs = 1_000
 /** A link that lives answers within milliseconds. One that is gone takes the SDK 20 s, and whoever comes next waits for that. */
 const linkMs = 3_000
 
-export function runLoop({ relay: settings, connect, concurrency, handle, fatal, clock, log }: LoopOptions): Loop {
+export function runLoop({ relay: settings, connect, handle, fatal, clock, log }: LoopOptions): Loop {
   const inHand = new Map<string, Promise<void>>()
   const relay = keepAlive<AgentLink>(open, { clock, log })
   return {
@@ -67,7 +68,7 @@ export function runLoop({ relay: settings, connect, concurrency, handle, fatal, 
     const client = connect(settings, clock)
     let lastMessageAt = clock.monotonic()
     const link: AgentLink = {
-      ...(await client.receive('requests', concurrency, receive, lost)),
+      ...(await client.receive('requests', takenAtOnce, receive, lost)),
       send: (queue, message) => client.send(queue, message),
       idleMs: () => clock.monotonic() - lastMessageAt,
       close: () => client.close(),
@@ -78,20 +79,22 @@ export function runLoop({ relay: settings, connect, concurrency, handle, fatal, 
     async function receive(delivery: Delivery): Promise<void> {
       lastMessageAt = clock.monotonic()
       const messageId = String(delivery.messageId)
+      const placed = Promise.withResolvers<void>()
+      const settle = () => settleDelivery(delivery, client.send, placed.resolve)
       // The lock of an earlier delivery may have run out while it is still being worked on: one at a time, in order.
       const earlier = inHand.get(messageId)
-      const work = earlier ? earlier.then(() => settleDelivery(delivery, client.send)) : settleDelivery(delivery, client.send)
+      const work = earlier ? earlier.then(settle) : settle()
       inHand.set(messageId, work)
-      await work
-      if (inHand.get(messageId) === work) inHand.delete(messageId)
+      const finished = work.then(() => void (inHand.get(messageId) === work && inHand.delete(messageId)))
+      await Promise.race([finished, placed.promise])
     }
   }
 
   type Send = ReturnType<typeof connectRelay>['send']
 
-  async function settleDelivery(delivery: Delivery, send: Send): Promise<void> {
+  async function settleDelivery(delivery: Delivery, send: Send, placed: () => void): Promise<void> {
     try {
-      const handling = await handle(delivery)
+      const handling = await handle(delivery, placed)
       if (handling.kind === 'silent') return await soon(delivery.complete())
       if (handling.refused) await soon(delivery.complete())
       handling.record()

@@ -14,6 +14,7 @@ import { handle } from './handle.ts'
 import { createVoice } from './heartbeat.ts'
 import { openJournal } from './journal.ts'
 import { openKeys } from './keys.ts'
+import { openLanes } from './lanes.ts'
 import { openLinks } from './lookup/links.ts'
 import { fingerprintOf } from './lookup/rules.ts'
 import { runLoop } from './loop.ts'
@@ -47,14 +48,14 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
   const ceilings = openCeilings(settings.ceilings, clock)
+  const lanes = openLanes(settings.concurrency, clock)
   const { times } = settings
-  const shared = { agentId, tenantId, times, decisions, keys, journal, directory, tally, ceilings, clock, log }
+  const shared = { agentId, tenantId, times, decisions, keys, journal, directory, tally, ceilings, lanes, clock, log }
 
   const loop = runLoop({
     relay: relaySettings(settings, credential, localCa),
     connect: connectRelay,
-    concurrency: settings.concurrency,
-    handle: (delivery) => handle(delivery, shared),
+    handle: (delivery, placed) => handle(delivery, shared, placed),
     fatal: (error) => stop.abort(error),
     clock,
     log,

@@ -72,7 +72,7 @@ const schema = z.strictObject({
       stopFile: file.default(defaultCeilings.stopFile),
     })
     .default(defaultCeilings),
-  /** Requests worked on at the same time. */
+  /** Requests worked on at the same time in one domain: lanes.ts. */
   concurrency: z.coerce.number().int().min(1).max(16).default(4),
   times: z
     .strictObject({

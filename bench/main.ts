@@ -7,6 +7,7 @@ import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
 import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { overload, peopleFor } from './overload.ts'
 import { recoveryBench, recoveryFaults, recoveryUsers } from './recovery.ts'
 import type { RecoveryFault } from './recovery-faults.ts'
 import { scopeBench } from './scope.ts'
@@ -15,12 +16,15 @@ const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
 npm run bench -- recovery [--only FAULT,FAULT] [--json]
+npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
   recovery  seconds from the end of each fault to the next successful reset; FAULT is one of
           ${recoveryFaults.join(', ')}
+  overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 150);
+          ends with 1 if an answer contradicts the directory
 `
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -35,15 +39,17 @@ async function main(): Promise<number> {
   const progress = options.json ? () => {} : print
   const result = await measure(options, progress)
   print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
-  return 0
+  return 'contradictions' in result && result.contradictions > 0 ? 1 : 0
 }
 
 function measure(options: Choice, progress: (line: string) => void) {
   const { command, only } = options
   if (command === 'scope') return scopeBench(options.users, progress)
-  if (command !== 'recovery') return measureSystem({ ...options, command }, progress)
-  const extraUsers = recoveryUsers(only)
-  return onSystem({ extraUsers, bundled: true }, (system) => recoveryBench(system, only, progress))
+  if (command === 'recovery')
+    return onSystem({ extraUsers: recoveryUsers(only), bundled: true }, (system) => recoveryBench(system, only, progress))
+  if (command === 'overload')
+    return onSystem({ extraUsers: peopleFor(options), bundled: true }, (system) => overload(system, options, progress))
+  return measureSystem({ ...options, command }, progress)
 }
 
 function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
@@ -66,12 +72,15 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
 }
 
 interface Choice {
-  command: 'e2e' | 'agent' | 'scope' | 'recovery'
+  command: 'e2e' | 'agent' | 'scope' | 'recovery' | 'overload'
   only: readonly RecoveryFault[]
   samples: number
   users: number
   directory: DirectoryKind
   idleSeconds: number
+  /** Of an overload, and how long the directory takes for a change. */
+  seconds: number
+  writeMs: number
   json: boolean
 }
 
@@ -84,22 +93,26 @@ function readArguments(): Choice | undefined {
         idle: { type: 'string' },
         users: { type: 'string' },
         only: { type: 'string' },
+        seconds: { type: 'string' },
+        'write-ms': { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
     })
-    const [command] = positionals
     const { directory, json } = values
     const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
-    if (command !== 'e2e' && command !== 'agent' && command !== 'scope' && command !== 'recovery') return undefined
-    if (directory !== 'embedded' && directory !== 'samba') return undefined
+    const seconds = Number(values.seconds ?? 30)
+    const writeMs = Number(values['write-ms'] ?? 150)
+    const known = ['e2e', 'agent', 'scope', 'recovery', 'overload'] as const
+    const command = known.find((name) => name === positionals[0])
+    if (command === undefined || (directory !== 'embedded' && directory !== 'samba')) return undefined
     const asked = values.only?.split(',')
     const only = recoveryFaults.filter((fault) => asked?.includes(fault) ?? true)
     if (only.length !== (asked ?? recoveryFaults).length) return undefined
-    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0)) return undefined
-    return { command, only, samples, users, directory, idleSeconds, json }
+    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0) || !(seconds > 0) || !(writeMs > 0)) return undefined
+    return { command, only, samples, users, directory, idleSeconds, seconds, writeMs, json }
   } catch {
     return undefined
   }

@@ -30,6 +30,7 @@ import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
 import { read } from './reset/read.ts'
+import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
@@ -37,6 +38,7 @@ import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
 import type { StorageConnection } from './store/connection.ts'
+import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
 
@@ -65,16 +67,17 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 
-const settleRequest: Parameters<typeof onAgentEvent>[0]['settle'] = (messageId, outcome) =>
-  settle(messageId, outcome, { rows, people, mail, log })
+type Settle = Parameters<typeof onAgentEvent>[0]['settle']
+const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
+const settleInsisting: Settle = (messageId, outcome) => insist(() => settleRequest(messageId, outcome), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
-const asking = createAsk({ tenantId, times, link, agents, late: settleRequest, unknown: (question) => aftermath(question), clock, log })
+const asking = createAsk({ tenantId, times, link, agents, late: settleInsisting, unknown: (question) => aftermath(question), clock, log })
 const aftermath = createAftermath({
   inquire: asking.inquire,
   agents,
   isOpen: (messageId) => isOpen(messageId, { rows }),
-  settle: settleRequest,
+  settle: settleInsisting,
   times,
   clock,
   log,
@@ -87,7 +90,15 @@ const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, people, agents, log }),
-  newPassword: newPassword({ ...flows, agents, feature, times, seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask }),
+  newPassword: newPassword({
+    ...flows,
+    agents,
+    feature,
+    times,
+    room: openRoom(),
+    seal: createSeal({ tenantId, times, keys, clock }),
+    ask: asking.ask,
+  }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
   status: status({ agents }),
@@ -103,7 +114,13 @@ app.storageQueue('deliverChallenge', {
 })
 app.serviceBusQueue('onAgentEvent', {
   ...triggers.onAgentEvent,
-  handler: onAgentEvent({ tenantId, keys, agents, settle: settleRequest, log }),
+  handler: onAgentEvent({
+    tenantId,
+    keys,
+    agents: { heard: (event, enqueuedAt) => insist(() => agents.heard(event, enqueuedAt), clock) },
+    settle: settleInsisting,
+    log,
+  }),
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 

@@ -17,6 +17,7 @@ const endsWithinMs = 10_000
 /** What a process was told to be, from outside: the same addresses and controls, over the channel. */
 export interface Remote<N extends PartName> {
   name: N
+  pid: number
   addresses: StandInOf<N>['addresses']
   call<M extends string & keyof StandInOf<N>['control']>(method: M, ...args: ArgsOf<N, M>): Promise<ResultOf<N, M>>
   close(): Promise<void>
@@ -95,7 +96,7 @@ export async function startPart<N extends PartName>(name: N, partOptions: Option
   tell({ kind: 'start', options: partOptions })
   try {
     const addresses = await ready.promise
-    return { name, addresses, call, close: async () => void (await end(child)), kill }
+    return { name, pid: child.pid ?? 0, addresses, call, close: async () => void (await end(child)), kill }
   } catch (error) {
     await end(child)
     throw error

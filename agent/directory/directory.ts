@@ -8,7 +8,7 @@ import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import type { Secret } from '../../shared/secret.ts'
 import { find, type Located } from '../lookup/find.ts'
 import type { Links } from '../lookup/links.ts'
-import type { Rule } from '../lookup/rules.ts'
+import { domainOfRule, type Rule } from '../lookup/rules.ts'
 import { consistencyGuid, type User } from './account.ts'
 import { type Domain, type DomainFacts, type DomainSettings, openDomain } from './domain.ts'
 import { causeOf, type Refusal } from './refusal.ts'
@@ -32,6 +32,8 @@ export interface DirectorySettings {
 export interface Directory extends Omit<Domain, 'read' | 'search' | 'facts'> {
   /** `cloudAnchor`: 16 bytes. */
   locate(sourceAnchor: string, cloudAnchor?: Buffer): Promise<Located>
+  /** In which domain the account is, as far as that is known without asking. */
+  domainOf(sourceAnchor: string): string | undefined
   /** What a refused write means that carried no password. */
   explain(refusal: Refusal): AgentOutcome
   /** An account wherever it is by now, whoever is linked to it. Undefined: it is gone. */
@@ -62,6 +64,13 @@ export function openDirectory({ forests, rules, ldapMs }: DirectorySettings, { c
   }
   return {
     locate: (sourceAnchor, cloudAnchor) => find(sourceAnchor, cloudAnchor, { rules, domains, links }),
+    domainOf(sourceAnchor) {
+      const [only, ...more] = domains.keys()
+      if (more.length === 0) return only
+      const link = links.find(sourceAnchor)
+      const rule = rules.find(({ name }) => name === link?.rule)
+      return rule && domainOfRule(rule)
+    },
     explain(refusal) {
       const cause = causeOf(refusal)
       return { kind: cause === 'passwordPolicy' ? 'permissionDenied' : cause }

@@ -63,6 +63,29 @@ describe('an unanswered request', () => {
     expect(await agents.writeback()).toBe('up')
   })
 
+  it('while the store is away makes the service down, here and everywhere, as soon as it is back', async () => {
+    let away = true
+    const moody = tapped(t.rows, {
+      before: () => {
+        if (away) throw storeDown()
+      },
+    })
+    const agents = t.instance(moody)
+    const boot = t.newBoot()
+    await t.hear(t.heartbeat(boot, 1))
+    t.cloud.pass(1_000)
+    expect(await codeOf(agents.unanswered())).toBe('STORE_UNAVAILABLE')
+    // Whoever submits now is told that this does not work, not that it does.
+    expect(await codeOf(agents.writeback())).toBe('STORE_UNAVAILABLE')
+    away = false
+    expect(await agents.writeback()).toBe('down')
+    expect(await t.there.writeback()).toBe('down')
+    t.cloud.pass(1_000)
+    await t.hear(t.heartbeat(boot, 2))
+    t.cloud.pass(cachedMs)
+    expect(await agents.writeback()).toBe('up')
+  })
+
   it('costs nothing when replies come as they should', async () => {
     let writes = 0
     const counting = tapped(t.rows, { before: ({ operation }) => operation === 'put' && writes++ })

@@ -47,8 +47,17 @@ const table = 'agents'
 export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert' | 'replace' | 'put' | 'list'>; clock: Clock }): Agents {
   let cached: { writeback: Writeback; until: number } | undefined
   let silent = false
+  /** When a request was not answered and the table did not take it: written as soon as it does. */
+  let unwritten: number | undefined
+
+  async function noteUnanswered(at: number): Promise<void> {
+    unwritten = at
+    await rows.put(table, 'service', 'unanswered', { at })
+    unwritten = undefined
+  }
 
   async function read(): Promise<Writeback> {
+    if (unwritten !== undefined) await noteUnanswered(unwritten)
     const [agents, unanswered] = await Promise.all([
       rows.list<AgentRow>(table, 'agent'),
       rows.read<{ at: number }>(table, 'service', 'unanswered'),
@@ -74,10 +83,11 @@ export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert'
     async unanswered() {
       cached = undefined
       silent = true
-      await rows.put(table, 'service', 'unanswered', { at: clock.now() })
+      await noteUnanswered(clock.now())
     },
     async answered() {
       if (!silent) return
+      unwritten = undefined
       await rows.put(table, 'service', 'unanswered', { at: 0 })
       cached = undefined
       silent = false

@@ -44,7 +44,7 @@ export interface Ask {
   receive(delivery: Delivery): Promise<void>
   /** Sends what nobody waits for by HTTP; undefined: no answer in time. */
   inquire(sealed: Sealed, withinMs: number): Promise<Outcome | undefined>
-  /** Whether this instance sent that request, and not so long ago that no reply can come. */
+  /** Whether this instance sent that request, as far as it remembers: everyone who waits, and the last who were answered. */
   knows(messageId: string): boolean
 }
 
@@ -63,6 +63,7 @@ export interface AskDeps {
 /** How long after its answer a reply may still come: the life of a reply on its queue. */
 const lateForMs = 300_000
 const retryPauseMs = 250
+const maxDone = 10_000
 /** While nothing was sent, nobody is kept waiting for a broker that is away. */
 const maxLinkWaitMs = 5_000
 
@@ -80,7 +81,7 @@ const pending = () => new Promise<never>(() => {})
 export function createAsk(deps: AskDeps): Ask {
   const { tenantId, times, link, agents, clock, log } = deps
   const waiting = new Map<string, Waiting>()
-  /** Answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
+  /** The last ones answered with their outcome: a second copy of the reply (a redelivery at the agent) is nothing to report. */
   const done = new Set<string>()
   /** When the last of those who got an answer submitted. */
   let answeredSince = Number.NEGATIVE_INFINITY
@@ -151,7 +152,8 @@ export function createAsk(deps: AskDeps): Ask {
     entry.state = 'done'
     waiting.delete(messageId)
     done.add(messageId)
-    void forgetLater(messageId)
+    const [oldest] = done
+    if (done.size > maxDone && oldest !== undefined) done.delete(oldest)
   }
 
   function openOutcome({ body }: Delivery, { key, id }: Sealed): Outcome | undefined {
@@ -190,7 +192,6 @@ export function createAsk(deps: AskDeps): Ask {
   async function forgetLater(messageId: string): Promise<void> {
     await clock.sleep(lateForMs, { unref: true })
     waiting.delete(messageId)
-    done.delete(messageId)
   }
 }
 

@@ -4,16 +4,18 @@ import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Ask } from '../relay/ask.ts'
 import type { Seal } from '../relay/seal.ts'
+import type { Room } from './room.ts'
 import { type TurnDeps, takeTurn } from './turn.ts'
 
 export const newPassword =
-  (deps: TurnDeps & { seal: Seal } & Pick<Ask, 'ask'>) =>
+  (deps: TurnDeps & { seal: Seal; room: Room } & Pick<Ask, 'ask'>) =>
   async (call: Call<{ newPassword: string }>): Promise<Answer> => {
     const parsed = parsePassword(call.body.newPassword)
     if (parsed.kind === 'problem') return problem('passwordUnusable', { reason: parsed.problem })
     using password = parsed.password
 
-    const turn = await takeTurn(call, deps)
+    using place = deps.room.enter()
+    const turn = await takeTurn(call, deps, place !== undefined)
     if (turn.kind === 'refused') return turn.answer
 
     const question = await deps.seal(turn, password, call.traceparent)

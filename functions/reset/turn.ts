@@ -58,7 +58,8 @@ export interface RequestRow {
 
 const pollMs = 300
 
-export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answered> {
+/** Without room (room.ts) nobody gets a turn; whoever had one on this flow before is told how it ended all the same. */
+export async function takeTurn(call: Call, deps: TurnDeps, hasRoom = true): Promise<Turn | Answered> {
   const submittedAt = deps.clock.monotonic()
   const opened = await openFlow(call, deps, deps.recent.take(call.params['flow'] ?? ''))
   if (opened.kind === 'refused') return opened
@@ -71,6 +72,7 @@ export async function takeTurn(call: Call, deps: TurnDeps): Promise<Turn | Answe
   if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+  if (!hasRoom) return refused({ kind: 'busy' })
 
   const id = newId()
   const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }

@@ -148,6 +148,10 @@ export function directoryControl(domain: Domain, faults: Faults, connections: { 
     fault(fault: DirectoryFault): undefined {
       faults.plan(fault)
     },
+    /** One change after another, so long for each; 0 ends it. */
+    slowDown(modifyMs: number): undefined {
+      faults.slowDown(modifyMs)
+    },
     /** Ends what hangs (it is carried out now) and forgets what was still to come. */
     clearFaults(): undefined {
       faults.clear()

@@ -53,7 +53,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Directo
   const domain = buildDomain(forest, options.clock ?? systemClock)
   domain.bannedSubstrings = options.bannedSubstrings ?? []
   placeCrowd(domain, options.crowd ?? 0)
-  const faults = new Faults()
+  const faults = new Faults(domain.clock)
   const sockets = new Set<Socket>()
 
   const surroundings = { domain, faults, sockets }

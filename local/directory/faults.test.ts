@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import tls from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { virtualClock } from '../../test/virtual-clock.ts'
+import { Faults } from './faults.ts'
 import { type Bench, outcome, reset, startBench } from './testing.ts'
 
 let bench: Bench
@@ -69,6 +71,25 @@ test('what hangs behind a hung operation keeps its turn', async () => {
   bench.directory.control.clearFaults()
   await Promise.all(writes)
   expect(bench.directory.control.verifyPassword(sam, 'Later#Word-78')).toBe(true)
+})
+
+test('a slow controller takes one change after another, so long for each; what only looks does not wait', async () => {
+  const clock = virtualClock()
+  const faults = new Faults(clock)
+  const over: string[] = []
+  const pass = (name: string, operation: 'modify' | 'search') => void faults.pass(operation).then(() => over.push(name))
+  faults.slowDown(50)
+  for (const name of ['first', 'second']) pass(name, 'modify')
+  pass('look', 'search')
+  await clock.advance(49)
+  expect(over).toEqual(['look'])
+  await clock.advance(1)
+  expect(over).toEqual(['look', 'first'])
+  await clock.advance(50)
+  faults.slowDown(0)
+  pass('third', 'modify')
+  await clock.advance(0)
+  expect(over).toEqual(['look', 'first', 'second', 'third'])
 })
 
 test('octets that are no LDAP end the connection with a notice', async () => {

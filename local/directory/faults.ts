@@ -3,7 +3,11 @@
  *
  * `hang` holds the operation and all behind it on that connection until the faults are cleared, and then carries it out, as
  * a stalled server does with what its buffers hold, whether or not the client is still there.
+ *
+ * `slowDown` is no fault but a limit: a controller that takes one change after another, whatever the connection, and so long
+ * for each. What it takes in a second is known then.
  */
+import type { Clock } from '../../shared/clock.ts'
 import type { Request } from './codec.ts'
 
 export type FaultKind = 'hang' | 'dropAfterWrite' | 'dropBeforeWrite' | 'busy' | 'unavailable'
@@ -20,6 +24,13 @@ export class Faults {
   #planned: { kind: FaultKind; operation: Request['kind'] | undefined; left: number }[] = []
   #cleared = Promise.withResolvers<void>()
   #held = Promise.withResolvers<void>()
+  readonly #clock: Pick<Clock, 'sleep'>
+  #modifyMs = 0
+  #modifying = Promise.resolve()
+
+  constructor(clock: Pick<Clock, 'sleep'>) {
+    this.#clock = clock
+  }
 
   plan({ kind, operation, count = 1 }: DirectoryFault): void {
     this.#planned.push({ kind, operation, left: count })
@@ -45,7 +56,20 @@ export class Faults {
     return this.#held.promise
   }
 
+  /** From now on; 0: as fast as it can. */
+  slowDown(modifyMs: number): void {
+    this.#modifyMs = modifyMs
+  }
+
+  /** Resolves when this operation has taken as long as it is to take, and every one before it. */
+  pass(operation: Request['kind']): Promise<void> {
+    if (operation !== 'modify' || this.#modifyMs === 0) return Promise.resolve()
+    this.#modifying = this.#modifying.then(() => this.#clock.sleep(this.#modifyMs))
+    return this.#modifying
+  }
+
   clear(): void {
+    this.#modifyMs = 0
     this.#planned = []
     this.#cleared.resolve()
     this.#cleared = Promise.withResolvers<void>()

@@ -16,7 +16,7 @@ test('one seed makes one forest, no seed a new one every time', () => {
 
 test('what the sample says is what the directory holds', () => {
   const forest = sampleForest({ extraUsers: 2 })
-  const control = directoryControl(buildDomain(forest, systemClock), new Faults(), none)
+  const control = directoryControl(buildDomain(forest, systemClock), new Faults(systemClock), none)
   for (const { dn, sam, upn, objectGuid, immutableId, displayName, password, traits } of forest.users) {
     const facts = control.user(dn)
     expect(facts).toMatchObject({ dn, sam, upn, objectGuid, immutableId, displayName, locked: traits.includes('locked') })

@@ -63,6 +63,7 @@ async function answer(session: Session, { id, request, controls }: Message): Pro
   const fault = faults.take(request.kind)
   if (fault === 'hang') await faults.hold()
   if (fault === 'dropBeforeWrite') return abort(socket)
+  await faults.pass(request.kind)
   const wishes = readControls(controls, request.kind, domain.supportedControls)
   const replies =
     fault === 'busy' || fault === 'unavailable'

@@ -10,7 +10,7 @@ import { messagesSent, passGate, personNamed, signIn, useSystem } from './suppor
 
 /** Long ones: what the directory holds here must not run into a limit, however slow the machine. */
 const times = { ldapMs: 25_000, lockMs: 30_000, startWithinMs: 35_000, ttlMs: 70_000, answerMs: 80_000 }
-const running = useSystem({ extraUsers: 6, times })
+const running = useSystem({ extraUsers: 16, times })
 
 const done = { code: 'done', effect: 'changed', state: 'settled' }
 const busy = { code: 'busy', effect: 'notChanged', retryable: true, state: 'verified' }
@@ -121,5 +121,29 @@ describe('two tabs', () => {
     expect(meanwhile).toMatchObject({ status: 200, body: { state: 'submitted' } })
     expect(meanwhile.body).not.toHaveProperty('outcome')
     expect(verifiedAgain).toMatchObject({ status: 409, body: { code: 'wrongState', state: 'submitted' } })
+  })
+})
+
+describe('more people at once than the directory takes', () => {
+  it('it is given no more than it takes, the others are told "busy", and whoever presses again on the same flow is served', async () => {
+    const system = running()
+    const { directory } = system.parts
+    const people = Array.from({ length: 10 }, (_, at) => personNamed(system, `user${String(at + 7).padStart(4, '0')}`))
+    const flows = await Promise.all(people.map((person) => passGate(system, person)))
+    const writes = async () => Promise.all(people.map(async ({ sam }) => (await directory.call('user', sam)).passwordWrites))
+    await directory.call('slowDown', 800)
+
+    const answers = await Promise.all(flows.map((flow) => flow.password('All-At-Once-1')))
+
+    const told = answers.map(({ body }) => body.code as string)
+    expect(new Set(told)).toEqual(new Set(['done', 'busy']))
+    for (const answer of answers) if (answer.body.code === 'busy') expect(answer).toMatchObject({ status: 503, body: busy })
+    expect(await writes()).toEqual(told.map((code) => (code === 'done' ? 1 : 0)))
+
+    await directory.call('slowDown', 0)
+    for (const [at, flow] of flows.entries())
+      if (told[at] === 'busy') expect(await flow.password('All-At-Once-1')).toMatchObject({ status: 200, body: done })
+    expect(await writes()).toEqual(told.map(() => 1))
+    for (const { dn } of people) expect(await signIn(system, dn, 'All-At-Once-1')).toBe('accepted')
   })
 })
