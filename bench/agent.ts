@@ -38,7 +38,7 @@ export async function agentBench(
   }
 }
 
-async function residentKb(pid: number): Promise<number> {
+export async function residentKb(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN)
 }
 

@@ -7,15 +7,18 @@ import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
 import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { fuzzBench } from './fuzz.ts'
 import { scopeBench } from './scope.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
+npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
+  fuzz    N envelopes (default 100000) that nobody should send, for one agent: exit code 1 if one was acted on or harmed it
 `
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -29,9 +32,15 @@ async function main(): Promise<number> {
   }
   const progress = options.json ? () => {} : print
   const { command } = options
-  const result = command === 'scope' ? await scopeBench(options.users, progress) : await measureSystem({ ...options, command }, progress)
+  const result = await measure(command, options, progress)
   print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
-  return 0
+  return 'broken' in result && result.broken.length > 0 ? 1 : 0
+}
+
+function measure(command: Choice['command'], options: Choice, progress: (line: string) => void) {
+  if (command === 'scope') return scopeBench(options.users, progress)
+  if (command !== 'fuzz') return measureSystem({ ...options, command }, progress)
+  return onSystem({ extraUsers: 40, bundled: true }, (system) => fuzzBench(system, options.envelopes, options.seed, progress))
 }
 
 function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
@@ -54,9 +63,11 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
 }
 
 interface Choice {
-  command: 'e2e' | 'agent' | 'scope'
+  command: 'e2e' | 'agent' | 'scope' | 'fuzz'
   samples: number
   users: number
+  envelopes: number
+  seed: number
   directory: DirectoryKind
   idleSeconds: number
   json: boolean
@@ -70,6 +81,8 @@ function readArguments(): Choice | undefined {
         samples: { type: 'string' },
         idle: { type: 'string' },
         users: { type: 'string' },
+        envelopes: { type: 'string' },
+        seed: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
@@ -79,10 +92,13 @@ function readArguments(): Choice | undefined {
     const samples = Number(values.samples ?? 100)
     const idleSeconds = Number(values.idle ?? 120)
     const users = Number(values.users ?? 100_000)
-    if (command !== 'e2e' && command !== 'agent' && command !== 'scope') return undefined
+    const envelopes = Number(values.envelopes ?? 100_000)
+    const seed = Number(values.seed ?? 1)
+    if (command !== 'e2e' && command !== 'agent' && command !== 'scope' && command !== 'fuzz') return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
     if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0)) return undefined
-    return { command, samples, users, directory, idleSeconds, json }
+    if (!(envelopes > 0) || !Number.isSafeInteger(seed)) return undefined
+    return { command, samples, users, envelopes, seed, directory, idleSeconds, json }
   } catch {
     return undefined
   }
