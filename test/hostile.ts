@@ -34,7 +34,7 @@ export const hostileText = (maxLength: number): fc.Arbitrary<string> => {
 
 type Bend = (bytes: Buffer) => Buffer
 
-const bend = (samples: readonly Buffer[]): fc.Arbitrary<Bend> => {
+const bend = (others: readonly Buffer[]): fc.Arbitrary<Bend> => {
   const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
   const at = (bytes: Buffer, share: number) => Math.floor(share * bytes.length)
   const inserted = (bytes: Buffer, index: number, more: Uint8Array) =>
@@ -71,7 +71,7 @@ const bend = (samples: readonly Buffer[]): fc.Arbitrary<Bend> => {
         (bytes) =>
           inserted(bytes, at(bytes, share), bytes.subarray(at(bytes, from))),
     ),
-    fc.tuple(fc.constantFrom(...samples), place).map(
+    fc.tuple(fc.constantFrom(...others), place).map(
       ([other, share]): Bend =>
         (bytes) => {
           const index = at(bytes, share)
@@ -87,13 +87,13 @@ function set(bytes: Buffer, index: number, change: (old: number) => number): Buf
   return copy
 }
 
-/** One of the samples after one to three bends: bits and bytes changed, cut, lengthened, a part doubled, the head of one on the tail of another. */
-export const bent = (first: Buffer, ...more: Buffer[]): fc.Arbitrary<Buffer> => {
-  const samples = [first, ...more]
-  return fc
-    .tuple(fc.constantFrom(...samples), fc.array(bend(samples), { minLength: 1, maxLength: 3 }))
-    .map(([sample, bends]) => bends.reduce((bytes, each) => each(bytes), sample))
-}
+/** One to three changes: bits and bytes turned, cut, lengthened, a part doubled, the tail of another one put on. */
+export const bends = (...others: [Buffer, ...Buffer[]]): fc.Arbitrary<Bend> =>
+  fc.array(bend(others), { minLength: 1, maxLength: 3 }).map((all) => (bytes) => all.reduce((changed, each) => each(changed), bytes))
+
+/** One of the samples, changed like that. */
+export const bent = (...samples: [Buffer, ...Buffer[]]): fc.Arbitrary<Buffer> =>
+  fc.tuple(fc.constantFrom(...samples), bends(...samples)).map(([sample, change]) => change(sample))
 
 /** The head of a CBOR item, in its shortest spelling or in a longer one. */
 function head(major: number, argument: bigint, widen = 0): Buffer {

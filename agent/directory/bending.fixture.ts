@@ -2,6 +2,7 @@
  * For tests only: a domain controller that is not what it says. In front of the stand-in, with its certificate, and whatever
  * it answers may be changed on the way: the octets of a message, the values of an entry, the code and text of a result.
  */
+import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import { children, constructed, type Element, integer, octets, readElement, readInteger, universal } from '../../local/directory/ber.ts'
@@ -18,6 +19,8 @@ export interface Bending {
 export interface BendingServer {
   /** For the replies from now on. */
   bend(how: Bending): void
+  /** Sends to whoever is connected for as long as they are; resolves when they are not. */
+  flood(next: () => Buffer): Promise<void>
   port: number
   close(): void
 }
@@ -25,9 +28,12 @@ export interface BendingServer {
 export async function startBending(certificate: { cert: string; key: string }, clearPort: number): Promise<BendingServer> {
   let bending: Bending = {}
   const sockets = new Set<net.Socket>()
+  const agents = new Set<tls.TLSSocket>()
   const server = tls.createServer({ ...certificate, minVersion: 'TLSv1.2', noDelay: true }, (agent) => {
     const controller = net.connect({ port: clearPort, host: '127.0.0.1', noDelay: true })
     let received: Buffer = Buffer.alloc(0)
+    agents.add(agent)
+    agent.on('close', () => agents.delete(agent))
     for (const [one, other] of [
       [agent, controller],
       [controller, agent],
@@ -50,6 +56,11 @@ export async function startBending(certificate: { cert: string; key: string }, c
     port: (server.address() as AddressInfo).port,
     bend(how) {
       bending = how
+    },
+    async flood(next) {
+      for (const agent of agents) {
+        while (!agent.destroyed) if (!agent.write(next())) await Promise.race([once(agent, 'drain'), once(agent, 'close')]).catch(() => {})
+      }
     },
     close() {
       server.close()

@@ -7,7 +7,7 @@ import { type FaultCode, isFault } from '../../shared/fault.ts'
 import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import { encodeReply } from '../../shared/payload.ts'
 import { Secret } from '../../shared/secret.ts'
-import { anyBytes, hostileText } from '../../test/hostile.ts'
+import { anyBytes, bends, hostileText } from '../../test/hostile.ts'
 import { events } from '../../test/vectors/messages.ts'
 import { type BendingServer, startBending } from './bending.fixture.ts'
 import { authority, fine, host, type Sample, startSample } from './directory.fixture.ts'
@@ -123,5 +123,89 @@ describe('attributes of any value', () => {
       }),
       { numRuns: 40 },
     )
+  })
+})
+
+describe('results of any code and text', () => {
+  const code = fc.oneof(fc.constantFrom(0, 1, 3, 8, 10, 14, 19, 32, 49, 50, 51, 52, 53, 80, 248, 4_294_967, -1), fc.nat(130))
+  const digits = fc.constantFrom(
+    '',
+    '0000052D: ',
+    '00000056: ',
+    '000004DC: ',
+    'ffffffff ',
+    '8009030C: LdapErr: DSID-0, data 52e, v',
+    'data ',
+  )
+  const result = fc.tuple(code, digits, hostileText(2_000)).map(([code, head, text]) => ({ code, text: head + text }))
+
+  test('to a search', async () => {
+    controller.bend({})
+    const directory = open()
+    await beat(directory)
+    await fc.assert(
+      fc.asyncProperty(result, async (given) => {
+        controller.bend({ result: () => given })
+        await askEverything(directory)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('to a write: an answer that can be told, or in doubt', async () => {
+    controller.bend({})
+    const directory = open()
+    const located = await directory.locate(sample.server.control.user('bob.brown').immutableId)
+    if (located.kind !== 'user') throw new Error(located.kind)
+    const { user } = located
+    await fc.assert(
+      fc.asyncProperty(result, async (given) => {
+        controller.bend({ result: () => given })
+        try {
+          const written = await directory.finish(user, { unlock: true, mustChange: false })
+          expect(written.kind).toBe(given.code === 0 ? 'done' : 'refused')
+          if (written.kind === 'refused') tell(await directory.diagnose(user, Secret.fromText(fine), written))
+        } catch (error) {
+          // ldapts' own code for "no result came".
+          expect([isFault(error, 'DIRECTORY_WRITE_IN_DOUBT'), given.code]).toEqual([true, 248])
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('octets of any kind', () => {
+  test('in place of a reply', async () => {
+    const other = Buffer.from('300c02010261070a010004000400', 'hex')
+    await fc.assert(
+      fc.asyncProperty(bends(other), fc.nat(9), async (change, nth) => {
+        let count = 0
+        controller.bend({ octets: (message) => (count++ === nth ? change(message) : message) })
+        const directory = open(250)
+        await beat(directory)
+        await askEverything(directory)
+        directory.close()
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test.each([
+    ['that are no message', Buffer.alloc(65_536, 0xff)],
+    ['of a message that never ends', Buffer.concat([Buffer.from('3084ffffffff', 'hex'), Buffer.alloc(65_536, 0x04)])],
+  ])('without end, %s: the connection is given up before they fill the memory', async (_, octets) => {
+    let sentBytes = 0
+    controller.bend({})
+    const directory = open()
+    await beat(directory)
+    const flood = controller.flood(() => {
+      sentBytes += octets.length
+      return octets
+    })
+    await flood
+    expect(sentBytes).toBeLessThan(32 * 1024 * 1024)
+    controller.bend({})
+    expect((await directory.facts())[0]).toMatchObject({ reachable: true })
   })
 })
