@@ -46,12 +46,15 @@ const unknownKeptMs = 60_000
 const maxKept = 64
 
 export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & KeyProofs {
-  const options = {
+  /** One for all: the HTTP client keeps its connections by it. */
+  const tlsOptions = { ca: settings.localCa }
+  // New ones for each client: the SDK writes its name into what it is given, and the next client's calls would carry it twice.
+  const options = () => ({
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
-    ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions: { ca: settings.localCa } }),
-  }
-  const keys = new KeyClient(settings.url, settings.credential, options)
-  const secrets = new SecretClient(settings.url, settings.credential, options)
+    ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions }),
+  })
+  const keys = new KeyClient(settings.url, settings.credential, options())
+  const secrets = new SecretClient(settings.url, settings.credential, options())
   const known = new Map<string, { key: PackageKey | undefined; until: number }>()
   const decrypters = new Map<string, CryptographyClient>()
   let lastOpened: PackageKey | undefined
@@ -73,7 +76,7 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
     const kept = decrypters.get(version)
     if (kept) return kept
     if (decrypters.size >= maxKept) decrypters.clear()
-    const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options)
+    const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options())
     decrypters.set(version, client)
     return client
   }
