@@ -64,32 +64,29 @@ export async function keysOf(system: System): Promise<Keys> {
 const base64url = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('base64url')
 const versionOf = ({ properties }: { properties: { version?: string } }) => Buffer.from(properties.version ?? '', 'hex')
 
+export type Answers = Awaited<ReturnType<typeof readAnswers>>
+
 /** Holds every answer against what its request was to get. */
-export async function readAnswers({ client }: ReturnType<typeof openBus>) {
+export async function readAnswers({ client }: ReturnType<typeof openBus>, { packageKey, tenantId }: Keys) {
   const receiver = await client.acceptSession('replies', session)
   const awaited = new Map<string, Envelope>()
   const wrong: string[] = []
   let count = 0
-  let keys: Keys | undefined
   receiver.subscribe({
     async processMessage({ correlationId, body }) {
       const id = String(correlationId)
-      const envelope = awaited.get(id)
-      if (!keys) return
-      const { outcome } = openReply(body, keys.packageKey, keys.tenantId, idOf(id))
+      const { kind } = openReply(body, packageKey, tenantId, idOf(id)).outcome
       count += 1
+      const asked = awaited.get(id)
       awaited.delete(id)
-      const right = envelope?.expect.includes(outcome.kind) && outcomes[outcome.kind].effect === 'notChanged'
-      if (!right) wrong.push(`${envelope?.kind ?? 'something else'} was answered with ${outcome.kind}`)
+      if (!asked?.expect.includes(kind) || outcomes[kind].effect !== 'notChanged')
+        wrong.push(`${asked?.kind ?? 'something else'} was answered with ${kind}`)
     },
     processError: async ({ error }) => void wrong.push(`replies could not be read: ${error.message}`),
   })
   return {
-    openWith(given: Keys) {
-      keys = given
-    },
     expect(envelope: Envelope) {
-      if (envelope.messageId !== undefined && typeof envelope.expect !== 'string') awaited.set(envelope.messageId, envelope)
+      if (envelope.expect !== 'silence') awaited.set(envelope.messageId, envelope)
     },
     count: () => count,
     broken: () => [...new Set([...wrong, ...[...awaited.values()].map(({ kind }) => `${kind} was not answered`)])],

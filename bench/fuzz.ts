@@ -7,12 +7,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
+import type { AgentProcess } from '../local/agent.ts'
 import type { System } from '../local/system.ts'
 import { residentKb } from './agent.ts'
 import { passGate } from './e2e.ts'
 import { round } from './figures.ts'
-import { keysOf, openBus, readAnswers, sendAll } from './fuzz-ends.ts'
-import { type Captured, envelopes, type Material } from './fuzz-envelopes.ts'
+import { type Answers, keysOf, openBus, readAnswers, sendAll } from './fuzz-ends.ts'
+import { type Captured, type Envelope, envelopes, type Material } from './fuzz-envelopes.ts'
 
 export interface FuzzResult {
   envelopes: number
@@ -25,6 +26,7 @@ export interface FuzzResult {
   /** Under an id the broker knew: never delivered. */
   dropped: number
   answered: number
+  /** Of real people, in between. */
   resets: number
   seconds: number
   seed: number
@@ -36,95 +38,158 @@ export interface FuzzResult {
 const mostRatio = 1.1
 const resetEvery = 10_000
 /** Few enough that what is made has not grown old when it is sent. */
-const atOnce = 1_000
+const madeAtOnce = 1_000
 const perBatch = 50
 /** So that memory is measured at work, and no envelope expires on the queue. */
 const mostWaiting = 300
+const hangMs = 60_000
+
+interface Run {
+  system: System
+  agent: AgentProcess
+  ended: boolean
+  bus: ReturnType<typeof openBus>
+  answers: Answers
+  /** Message ids that the broker has taken. */
+  ids: Set<string>
+  repeated: number
+  captured: Captured[]
+  rssKb: number[]
+  kinds: Record<string, number>
+  resets: number
+  broken: string[]
+}
 
 export async function fuzzBench(system: System, count: number, seed: number, progress: (line: string) => void): Promise<FuzzResult> {
+  const startedAt = performance.now()
+  const keys = await keysOf(system)
+  const run = await beginRun(system, keys)
+  const before = await countsOf(system)
+  const anchors = peopleIn(system)
+    .slice(-3)
+    .map(({ immutableId }) => immutableId)
+  let sent = 0
+  await serveSomebody(run)
+  while (sent < count && run.broken.length === 0) {
+    const material: Material = { ...keys, anchors, captured: run.captured.slice(-8) }
+    const some = fc.sample(envelopes(material), { numRuns: Math.min(madeAtOnce, count - sent), seed: seed + sent })
+    for (let from = 0; from < some.length; from += perBatch) await sendSome(run, some.slice(from, from + perBatch))
+    sent += some.length
+    if (sent % resetEvery !== 0 && sent !== count) continue
+    await drained(run)
+    await serveSomebody(run)
+    progress(`${sent} envelopes, ${run.answers.count()} answered, ${Math.round((run.rssKb.at(-1) ?? 0) / 1024)} MB`)
+  }
+  await drained(run)
+  await sleep(1_000) // an answer that should not be there may still be on its way
+  const after = await countsOf(system)
+  await run.bus.close()
+  const result = { envelopes: sent, ...figuresOf(run, before, after), seconds: Math.round((performance.now() - startedAt) / 1000), seed }
+  return { ...result, broken: [...run.broken, ...brokenIn(result, run), ...brokenOnTheBus(before, after), ...run.answers.broken()] }
+}
+
+async function beginRun(system: System, keys: Parameters<typeof readAnswers>[1]): Promise<Run> {
   const [agent] = system.agents
   if (!agent) throw new Error('no agent runs')
-  const startedAt = performance.now()
-  const gone = { yes: false }
-  void agent.exited.then(() => {
-    gone.yes = true
-  })
-  const people = system.forest.users.filter(({ sam }) => /^user\d+$/.test(sam))
   const bus = openBus(system)
-  const answers = await readAnswers(bus)
-  const rssKb: number[] = []
-  const kinds: Record<string, number> = {}
-  const before = await countsOf(system)
-  const captured: Captured[] = []
-  let resets = 0
-  let sent = 0
-  const ids = new Set<string>()
-  let repeated = 0
-
-  async function realReset(): Promise<void> {
-    const person = people[resets % people.length]
-    if (!person) throw new Error('nobody is there')
-    const flow = await passGate(system, person)
-    const answer = await flow.password(`Fresh-Horse-${resets}-Battery!`)
-    if (answer.status !== 200) throw new Error(`a real reset was answered with ${answer.status} ${answer.body.code}`)
-    resets += 1
-    await drained(system, gone)
-    const request = await lastRequest(system)
-    captured.push(request)
-    ids.add(request.messageId)
+  const answers = await readAnswers(bus, keys)
+  const run: Run = {
+    system,
+    agent,
+    bus,
+    answers,
+    ended: false,
+    ids: new Set(),
+    repeated: 0,
+    captured: [],
+    rssKb: [],
+    kinds: {},
+    resets: 0,
+    broken: [],
   }
+  void agent.exited.then(() => {
+    run.ended = true
+  })
+  // A fault instead of a refusal: the envelope was given back, to be tried again.
+  void agent.event('listenerError').then(
+    ({ fault }) => run.broken.push(`handling one ended with ${fault}`),
+    () => undefined,
+  )
+  return run
+}
 
-  const own = await keysOf(system)
-  answers.openWith(own)
-  await realReset()
-  await realReset()
-  while (sent < count && !gone.yes) {
-    const material: Material = { ...own, anchors: people.slice(-3).map(({ immutableId }) => immutableId), captured: captured.slice(-8) }
-    const some = fc.sample(envelopes(material), { numRuns: Math.min(atOnce, count - sent), seed: seed + sent })
-    for (let from = 0; from < some.length; from += perBatch) {
-      const batch = some.slice(from, from + perBatch)
-      for (const each of batch) {
-        kinds[each.kind] = (kinds[each.kind] ?? 0) + 1
-        if (ids.has(each.messageId)) repeated += 1
-        ids.add(each.messageId)
-        answers.expect(each)
-      }
-      await sendAll(bus.sender, batch)
-      rssKb.push(await residentKb(agent.pid))
-      await drained(system, gone, mostWaiting)
-    }
-    sent += some.length
-    if (sent % resetEvery === 0 || sent === count) {
-      await drained(system, gone)
-      await realReset()
-      progress(`${sent} envelopes, ${answers.count()} answered, ${Math.round((rssKb.at(-1) ?? 0) / 1024)} MB`)
-    }
+const peopleIn = ({ forest }: System) => forest.users.filter(({ sam }) => /^user\d+$/.test(sam))
+
+/** A real person; their request is material for what follows. */
+async function serveSomebody(run: Run): Promise<void> {
+  const people = peopleIn(run.system)
+  const person = people[run.resets % people.length]
+  if (!person) throw new Error('nobody is there')
+  const flow = await passGate(run.system, person)
+  const { status, body } = await flow.password(`Fresh-Horse-${run.resets}-Battery!`)
+  if (status !== 200) return void run.broken.push(`a real person was answered with ${status} ${body.code}`)
+  run.resets += 1
+  await drained(run)
+  const request = (await run.system.parts.bus.call('recent', 'requests')).at(-1)
+  if (!request) throw new Error('no request was ever sent')
+  run.captured.push({ messageId: request.messageId, body: Buffer.from(request.bodyBase64, 'base64') })
+  run.ids.add(request.messageId)
+}
+
+async function sendSome(run: Run, some: readonly Envelope[]): Promise<void> {
+  for (const each of some) {
+    run.kinds[each.kind] = (run.kinds[each.kind] ?? 0) + 1
+    if (run.ids.has(each.messageId)) run.repeated += 1
+    run.ids.add(each.messageId)
+    run.answers.expect(each)
   }
+  await sendAll(run.bus.sender, some)
+  if (!run.ended) run.rssKb.push(await residentKb(run.agent.pid))
+  await drained(run, mostWaiting)
+}
 
-  await drained(system, gone)
-  await sleep(1_000) // a reply that should not be there may still be on its way
-  const after = await countsOf(system)
-  await bus.close()
-  const quarter = (n: number) => mean(rssKb.slice(Math.floor((rssKb.length * n) / 4), Math.floor((rssKb.length * (n + 1)) / 4))) / 1024
-  const rssMb = { second: round(quarter(1), 1), last: round(quarter(3), 1) }
-  const result = {
-    envelopes: sent,
+/** Until at most `most` are waiting or in hand. */
+async function drained(run: Run, most = 0): Promise<void> {
+  let last = { completed: -1, at: performance.now() }
+  while (!run.ended && run.broken.length === 0) {
+    const { active, locked, completed } = await statsOf(run.system)
+    if (active + locked <= most) return
+    if (completed !== last.completed) last = { completed, at: performance.now() }
+    else if (performance.now() - last.at > hangMs) run.broken.push(`nothing was completed for ${hangMs} ms; ${locked} in hand`)
+    await sleep(20)
+  }
+}
+
+async function statsOf({ parts }: System) {
+  const stats = (await parts.bus.call('stats'))['requests']
+  if (!stats) throw new Error('no queue of requests')
+  return stats
+}
+
+type Counts = Awaited<ReturnType<typeof countsOf>>
+
+async function countsOf(system: System) {
+  const writes = Object.values(await system.parts.directory.call('writes'))
+  return { ...(await statsOf(system)), writes: writes.reduce((sum, each) => sum + each, 0) }
+}
+
+function figuresOf({ resets, ended, answers, kinds, rssKb }: Run, before: Counts, after: Counts) {
+  const quarter = (n: number) => rssKb.slice(Math.floor((rssKb.length * n) / 4), Math.floor((rssKb.length * (n + 1)) / 4))
+  const rssMb = { second: round(mean(quarter(1)) / 1024, 1), last: round(mean(quarter(3)) / 1024, 1) }
+  return {
     actedOn: after.writes - before.writes - resets,
     completed: after.completed - before.completed - resets,
-    crashes: gone.yes ? 1 : 0,
+    crashes: ended ? 1 : 0,
     rssMb,
     ratio: round(rssMb.last / rssMb.second, 3),
     dropped: after.duplicates - before.duplicates,
     answered: answers.count(),
     resets,
-    seconds: Math.round((performance.now() - startedAt) / 1000),
-    seed,
     kinds,
   }
-  return { ...result, broken: [...brokenIn(result, repeated), ...brokenOnTheBus(before, after), ...answers.broken()] }
 }
 
-function brokenIn(result: Omit<FuzzResult, 'broken'>, repeated: number): string[] {
+function brokenIn(result: Omit<FuzzResult, 'broken'>, { repeated }: Run): string[] {
   const { envelopes, actedOn, completed, dropped, crashes, ratio } = result
   return [
     actedOn === 0 ? '' : `${actedOn} passwords were set`,
@@ -139,36 +204,5 @@ const brokenOnTheBus = (before: Counts, after: Counts): string[] =>
   (['abandoned', 'lockExpired', 'expired', 'deadLettered', 'active', 'locked'] as const)
     .filter((name) => after[name] !== before[name])
     .map((name) => `${name} on the queue: ${after[name] - before[name]}`)
-
-type Counts = Awaited<ReturnType<typeof countsOf>>
-
-async function statsOf({ parts }: System) {
-  const stats = (await parts.bus.call('stats'))['requests']
-  if (!stats) throw new Error('no queue of requests')
-  return stats
-}
-
-async function countsOf(system: System) {
-  const writes = Object.values(await system.parts.directory.call('writes'))
-  return { ...(await statsOf(system)), writes: writes.reduce((sum, each) => sum + each, 0) }
-}
-
-/** Until at most `most` are waiting or in hand; a minute without any progress is a hang. */
-async function drained(system: System, gone: { yes: boolean }, most = 0): Promise<void> {
-  let last = { completed: -1, at: performance.now() }
-  while (!gone.yes) {
-    const { active, locked, completed } = await statsOf(system)
-    if (active + locked <= most) return
-    if (completed !== last.completed) last = { completed, at: performance.now() }
-    if (performance.now() - last.at > 60_000) throw new Error(`nothing was completed for a minute; ${active} waiting, ${locked} in hand`)
-    await sleep(20)
-  }
-}
-
-async function lastRequest({ parts }: System): Promise<Captured> {
-  const found = (await parts.bus.call('recent', 'requests')).at(-1)
-  if (!found) throw new Error('no request was ever sent')
-  return { messageId: found.messageId, body: Buffer.from(found.bodyBase64, 'base64') }
-}
 
 const mean = (values: readonly number[]) => values.reduce((sum, each) => sum + each, 0) / values.length
