@@ -63,9 +63,10 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
     const name = version.toString('hex')
     const kept = known.get(name)
     if (kept && kept.until > clock.monotonic()) return kept.key
-    const secret = await answered(() => secrets.getSecret(packageKeyName, { version: name }))
-    const bytes = Buffer.from(secret?.value ?? '', 'base64url')
-    const key = bytes.length === 32 ? { version: Buffer.from(version), bytes } : undefined
+    const bytes = await answered(async () =>
+      Buffer.from((await secrets.getSecret(packageKeyName, { version: name })).value ?? '', 'base64url'),
+    )
+    const key = bytes?.length === 32 ? { version: Buffer.from(version), bytes } : undefined
     // Bounded: whoever can send to the queue can name any version, and must not fill memory, nor push a real key out of it.
     if (known.size >= maxKept) for (const [other, { key: real }] of known) if (!real) known.delete(other)
     known.set(name, { key, until: clock.monotonic() + (key ? keptMs : unknownKeptMs) })
@@ -83,8 +84,10 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined> {
     const client = decrypter(version.toString('hex'))
-    const decrypted = await answered(() => client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }))
-    return decrypted && Buffer.from(decrypted.result.buffer, decrypted.result.byteOffset, decrypted.result.byteLength)
+    return answered(async () => {
+      const { result } = await client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob })
+      return Buffer.from(result.buffer, result.byteOffset, result.byteLength)
+    })
   }
 
   return {
@@ -126,12 +129,21 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function provesPasswordKey(version: Buffer): Promise<boolean> {
     const found = await answered(() => keys.getKey(passwordKeyName, { version: version.toString('hex') }))
-    if (!found?.key?.n || !found.key.e) return false
-    const jwk: JsonWebKey = { kty: 'RSA', n: base64url(found.key.n), e: base64url(found.key.e) }
     const probe = randomBytes(32)
-    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
-    const blob = publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
+    const blob = found?.key && encrypted(probe, found.key)
+    if (!blob) return false
     return (await decrypt(version, blob))?.equals(probe) ?? false
+  }
+}
+
+/** Undefined for what is no key to encrypt with. */
+function encrypted(probe: Buffer, { n, e }: { n?: Uint8Array; e?: Uint8Array }): Buffer | undefined {
+  const jwk: JsonWebKey = { kty: 'RSA', n: base64url(n ?? Buffer.alloc(0)), e: base64url(e ?? Buffer.alloc(0)) }
+  const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
+  try {
+    return publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
+  } catch {
+    return undefined
   }
 }
 
@@ -143,12 +155,14 @@ interface VersionProperties {
   createdOn?: Date
 }
 
+const versionForm = /^[0-9a-f]{32}$/
+
 /** The two newest enabled versions, newest first: two only during a rollover. */
 async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promise<Buffer[]> {
   const enabled: { version: string; createdAt: number }[] = []
   try {
     for await (const { version, enabled: on, createdOn } of versions) {
-      if (on && version) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
+      if (on && version && versionForm.test(version)) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
     }
   } catch (cause) {
     throw unavailable(cause)
