@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { agent, startTestTenant, type TestTenant } from '../local/entra/test-tenant.ts'
-import { type Listener, listen, type WebAnswer } from '../local/web.ts'
+import { agent } from '../local/entra/test-tenant.ts'
 import { type PackageKey, sealEnvelope } from '../shared/envelope.ts'
 import { encodeEvent } from '../shared/event.ts'
 import { isFault } from '../shared/fault.ts'
 import { decodeRequest, encodeRequest } from '../shared/payload.ts'
 import { messageIdOf, newId } from '../shared/seal.ts'
-import { anyBytes, bent, distorted, hostileCbor, hostileText, magicNames } from '../test/hostile.ts'
+import { anyBytes, bent, distorted, hostileCbor, hostileText } from '../test/hostile.ts'
+import { type HostileVault, startHostileVault, vaultAnswers } from '../test/hostile-vault.ts'
 import { events, requests } from '../test/vectors/messages.ts'
 import { virtualClock } from '../test/virtual-clock.ts'
 import { type AgentKeys, type KeyProofs, openKeys } from './keys.ts'
@@ -70,86 +70,15 @@ describe('a delivery', () => {
 })
 
 describe('a vault', () => {
-  let answers: { secret: WebAnswer; key: WebAnswer; plain: WebAnswer; list: WebAnswer }
-  let tenant: TestTenant
-  let vault: Listener
+  let vault: HostileVault
   let keys: AgentKeys & KeyProofs
-  const clock = virtualClock()
   beforeAll(async () => {
-    tenant = await startTestTenant()
-    const challenge = `Bearer authorization="${tenant.entra.addresses.tenant}", resource="https://vault.azure.net"`
-    const answerTo = (path: string) => {
-      if (path.endsWith('/versions')) return answers.list
-      if (path.startsWith('/secrets/')) return answers.secret
-      return path.endsWith('/decrypt') ? answers.plain : answers.key
-    }
-    vault = await listen(
-      async ({ headers, url }) =>
-        headers.authorization ? answerTo(url.pathname) : { status: 401, headers: { 'www-authenticate': challenge } },
-      { tls: tenant.tls },
-    )
-    keys = openKeys({ url: `https://127.0.0.1:${vault.port}`, credential: tenant.credentialOf(agent), localCa: tenant.tls.ca }, clock)
+    vault = await startHostileVault()
+    const { url, tenant } = vault
+    keys = openKeys({ url, credential: tenant.credentialOf(agent), localCa: tenant.tls.ca }, virtualClock())
   })
-  afterAll(async () => {
-    await vault.close()
-    await tenant.entra.close()
-  })
+  afterAll(() => vault.close())
 
-  const url = 'https://vault.example.test'
-  const version = '0123456789abcdef0123456789abcdef'
-  const attributes = { enabled: true, created: 1_800_000_000 }
-  const good = {
-    secret: { value: Buffer.alloc(32, 1).toString('base64url'), id: `${url}/secrets/package-key/${version}`, attributes },
-    key: {
-      key: { kid: `${url}/keys/password-key/${version}`, kty: 'RSA', n: Buffer.alloc(256, 0xc1).toString('base64url'), e: 'AQAB' },
-      attributes,
-    },
-    plain: { kid: `${url}/keys/password-key/${version}`, value: Buffer.alloc(40, 2).toString('base64url') },
-    list: {
-      value: [{ id: `${url}/secrets/package-key/${version}`, kid: `${url}/keys/password-key/${version}`, attributes }],
-      nextLink: null,
-    },
-  }
-  const value = fc.oneof(
-    hostileText(300),
-    fc.jsonValue(),
-    anyBytes(300).map((bytes) => bytes.toString('base64url')),
-    fc.constantFrom(
-      null,
-      '',
-      0,
-      [],
-      {},
-      `${url}/keys/password-key/zz`,
-      `${url}/keys/password-key`,
-      `${url}/secrets/package-key/${'f'.repeat(40)}`,
-    ),
-  )
-  /** As it should be, or with a member at any depth of another value, or anything. */
-  const answerLike = (whole: object) => {
-    const member = fc.tuple(fc.nat(8), fc.option(fc.constantFrom(...magicNames), { nil: undefined }), value)
-    const changed = member.map(([at, magic, put]) => {
-      let count = 0
-      const text = JSON.stringify(whole, (name, each) => (name !== '' && name !== 'nextLink' && count++ === at ? put : each))
-      return text.replace(/^\{/, magic ? `{"${magic}":{},` : '{')
-    })
-    const body = fc.oneof(
-      { weight: 2, arbitrary: fc.constant(JSON.stringify(whole)) },
-      { weight: 3, arbitrary: changed },
-      { weight: 1, arbitrary: bent(Buffer.from(JSON.stringify(whole))).map(String) },
-      { weight: 1, arbitrary: hostileText(200) },
-    )
-    const status = fc.constantFrom(200, 200, 200, 200, 400, 403, 404)
-    return fc
-      .tuple(status, body)
-      .map(([status, text]): WebAnswer => ({ status, headers: { 'content-type': 'application/json' }, body: text }))
-  }
-  const drawn = {
-    secret: answerLike(good.secret),
-    key: answerLike(good.key),
-    plain: answerLike(good.plain),
-    list: answerLike(good.list),
-  }
   const unlessAway = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => {
       expect(isFault(error, 'KEY_UNAVAILABLE'), String((error as Error)?.stack)).toBe(true)
@@ -160,8 +89,8 @@ describe('a vault', () => {
     const [, heartbeat] = events['first heartbeat'] ?? []
     if (heartbeat?.kind !== 'heartbeat') throw new Error('no such vector')
     await fc.assert(
-      fc.asyncProperty(fc.record(drawn), async (given) => {
-        answers = given
+      fc.asyncProperty(vaultAnswers, async (answers) => {
+        vault.answer(answers)
         const key = await unlessAway(keys.packageKey(randomBytes(16)))
         if (key) expect([key.version.length, key.bytes.length]).toEqual([16, 32])
         const plain = await unlessAway(keys.decrypt(randomBytes(16), randomBytes(256)))

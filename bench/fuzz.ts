@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { AgentProcess } from '../local/agent.ts'
 import type { System } from '../local/system.ts'
-import { residentKb } from './agent.ts'
+import { memoryKb } from './agent.ts'
 import { passGate } from './e2e.ts'
 import { round } from './figures.ts'
 import { type Answers, keysOf, openBus, readAnswers, sendAll } from './fuzz-ends.ts'
@@ -21,7 +21,10 @@ export interface FuzzResult {
   actedOn: number
   completed: number
   crashes: number
+  /** Means over the second and the last quarter of the envelopes. */
   rssMb: { second: number; last: number }
+  /** Of these, mapped files: the program's own text, which the kernel maps in as it likes. */
+  fileMb: { second: number; last: number }
   ratio: number
   /** Under an id the broker knew: never delivered. */
   dropped: number
@@ -54,7 +57,7 @@ interface Run {
   ids: Set<string>
   repeated: number
   captured: Captured[]
-  rssKb: number[]
+  memory: { resident: number; file: number }[]
   kinds: Record<string, number>
   resets: number
   broken: string[]
@@ -78,7 +81,10 @@ export async function fuzzBench(system: System, count: number, seed: number, pro
     if (sent % resetEvery !== 0 && sent !== count) continue
     await drained(run)
     await serveSomebody(run)
-    progress(`${sent} envelopes, ${run.answers.count()} answered, ${Math.round((run.rssKb.at(-1) ?? 0) / 1024)} MB`)
+    const { resident = 0, file = 0 } = run.memory.at(-1) ?? {}
+    progress(
+      `${sent} envelopes, ${run.answers.count()} answered, ${round(resident / 1024, 0)} MB, of these ${round(file / 1024, 0)} of files`,
+    )
   }
   await drained(run)
   await sleep(1_000) // an answer that should not be there may still be on its way
@@ -102,7 +108,7 @@ async function beginRun(system: System, keys: Parameters<typeof readAnswers>[1])
     ids: new Set(),
     repeated: 0,
     captured: [],
-    rssKb: [],
+    memory: [],
     kinds: {},
     resets: 0,
     broken: [],
@@ -144,7 +150,7 @@ async function sendSome(run: Run, some: readonly Envelope[]): Promise<void> {
     run.answers.expect(each)
   }
   await sendAll(run.bus.sender, some)
-  if (!run.ended) run.rssKb.push(await residentKb(run.agent.pid))
+  if (!run.ended) run.memory.push(await memoryKb(run.agent.pid))
   await drained(run, mostWaiting)
 }
 
@@ -173,14 +179,17 @@ async function countsOf(system: System) {
   return { ...(await statsOf(system)), writes: writes.reduce((sum, each) => sum + each, 0) }
 }
 
-function figuresOf({ resets, ended, answers, kinds, rssKb }: Run, before: Counts, after: Counts) {
-  const quarter = (n: number) => rssKb.slice(Math.floor((rssKb.length * n) / 4), Math.floor((rssKb.length * (n + 1)) / 4))
-  const rssMb = { second: round(mean(quarter(1)) / 1024, 1), last: round(mean(quarter(3)) / 1024, 1) }
+function figuresOf({ resets, ended, answers, kinds, memory }: Run, before: Counts, after: Counts) {
+  const quarter = (n: number) => memory.slice(Math.floor((memory.length * n) / 4), Math.floor((memory.length * (n + 1)) / 4))
+  const mb = (n: number, kb: (each: Run['memory'][number]) => number) => round(mean(quarter(n).map(kb)) / 1024, 1)
+  const rssMb = { second: mb(1, ({ resident }) => resident), last: mb(3, ({ resident }) => resident) }
+  const fileMb = { second: mb(1, ({ file }) => file), last: mb(3, ({ file }) => file) }
   return {
     actedOn: after.writes - before.writes - resets,
     completed: after.completed - before.completed - resets,
     crashes: ended ? 1 : 0,
     rssMb,
+    fileMb,
     ratio: round(rssMb.last / rssMb.second, 3),
     dropped: after.duplicates - before.duplicates,
     answered: answers.count(),

@@ -121,7 +121,7 @@ describe('attributes of any value', () => {
         await askEverything(directory)
         directory.close()
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     )
   })
 })
@@ -187,7 +187,7 @@ describe('octets of any kind', () => {
         await askEverything(directory)
         directory.close()
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     )
   })
 
