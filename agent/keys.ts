@@ -138,16 +138,16 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
 /** Undefined for what is no key to encrypt with. */
 function encrypted(probe: Buffer, { n, e }: { n?: Uint8Array; e?: Uint8Array }): Buffer | undefined {
-  const jwk: JsonWebKey = { kty: 'RSA', n: base64url(n ?? Buffer.alloc(0)), e: base64url(e ?? Buffer.alloc(0)) }
-  const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
   try {
+    const jwk: JsonWebKey = { kty: 'RSA', n: base64url(n), e: base64url(e) }
+    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
     return publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
   } catch {
     return undefined
   }
 }
 
-const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+const base64url = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('base64url')
 
 interface VersionProperties {
   version?: string

@@ -68,7 +68,8 @@ export type Answers = Awaited<ReturnType<typeof readAnswers>>
 
 /** Holds every answer against what its request was to get. */
 export async function readAnswers({ client }: ReturnType<typeof openBus>, { packageKey, tenantId }: Keys) {
-  const receiver = await client.acceptSession('replies', session)
+  // Renewed for as long as it takes; by itself the SDK stops after five minutes.
+  const receiver = await client.acceptSession('replies', session, { maxAutoLockRenewalDurationInMs: 3_600_000 })
   const awaited = new Map<string, Envelope>()
   const wrong: string[] = []
   let count = 0
