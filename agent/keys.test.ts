@@ -122,6 +122,27 @@ describe('decrypting', () => {
   })
 })
 
+test('whoever names one unknown key version after another makes no call larger than the one before', async () => {
+  const { tls, entra } = vaultTest.tenant
+  const challenge = `Bearer authorization="${entra.addresses.tenant}", resource="https://vault.azure.net"`
+  const agents = new Set<string | undefined>()
+  const body = { error: { code: 'KeyNotFound', message: '' } }
+  const empty = await listen(
+    async ({ headers }) => {
+      agents.add(headers['user-agent'])
+      return headers.authorization ? { status: 404, body } : { status: 401, headers: { 'www-authenticate': challenge } }
+    },
+    { tls },
+  )
+  try {
+    const keys = keysOf(agent, `https://127.0.0.1:${empty.port}`)
+    for (let n = 0; n < 4; n++) expect(await keys.decrypt(randomBytes(16), randomBytes(256))).toBeUndefined()
+    expect(agents.size).toBe(1)
+  } finally {
+    await empty.close()
+  }
+})
+
 describe('what is no answer about the message is thrown, to be tried again', () => {
   const calls: [string, (by: AgentKeys) => Promise<unknown>][] = [
     ['package key', (by) => by.packageKey(randomBytes(16))],

@@ -48,12 +48,15 @@ const unknownKeptMs = 60_000
 const maxKept = 64
 
 export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & KeyProofs {
-  const options = {
+  /** One for all: the HTTP client keeps its connections by it. */
+  const tlsOptions = { ca: settings.localCa }
+  // New ones for each client: the SDK writes its name into what it is given, and the next client's calls would carry it twice.
+  const options = () => ({
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
-    ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions: { ca: settings.localCa } }),
-  }
-  const keys = new KeyClient(settings.url, settings.credential, options)
-  const secrets = new SecretClient(settings.url, settings.credential, options)
+    ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions }),
+  })
+  const keys = new KeyClient(settings.url, settings.credential, options())
+  const secrets = new SecretClient(settings.url, settings.credential, options())
   const known = new Map<string, { key: PackageKey | undefined; until: number }>()
   const decrypters = new Map<string, CryptographyClient>()
   let lastOpened: PackageKey | undefined
@@ -64,9 +67,10 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
     const name = version.toString('hex')
     const kept = known.get(name)
     if (kept && kept.until > clock.monotonic()) return kept.key
-    const secret = await ask((limit) => secrets.getSecret(packageKeyName, { version: name, ...limit }))
-    const bytes = Buffer.from(secret?.value ?? '', 'base64url')
-    const key = bytes.length === 32 ? { version: Buffer.from(version), bytes } : undefined
+    const bytes = await ask(async (limit) =>
+      Buffer.from((await secrets.getSecret(packageKeyName, { version: name, ...limit })).value ?? '', 'base64url'),
+    )
+    const key = bytes?.length === 32 ? { version: Buffer.from(version), bytes } : undefined
     // Bounded: whoever can send to the queue can name any version, and must not fill memory, nor push a real key out of it.
     if (known.size >= maxKept) for (const [other, { key: real }] of known) if (!real) known.delete(other)
     known.set(name, { key, until: clock.monotonic() + (key ? keptMs : unknownKeptMs) })
@@ -77,15 +81,17 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
     const kept = decrypters.get(version)
     if (kept) return kept
     if (decrypters.size >= maxKept) decrypters.clear()
-    const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options)
+    const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options())
     decrypters.set(version, client)
     return client
   }
 
   async function decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined> {
     const client = decrypter(version.toString('hex'))
-    const decrypted = await ask((limit) => client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }, limit))
-    return decrypted && Buffer.from(decrypted.result.buffer, decrypted.result.byteOffset, decrypted.result.byteLength)
+    return ask(async (limit) => {
+      const { result } = await client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }, limit)
+      return Buffer.from(result.buffer, result.byteOffset, result.byteLength)
+    })
   }
 
   return {
@@ -127,16 +133,25 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function provesPasswordKey(version: Buffer): Promise<boolean> {
     const found = await ask((limit) => keys.getKey(passwordKeyName, { version: version.toString('hex'), ...limit }))
-    if (!found?.key?.n || !found.key.e) return false
-    const jwk: JsonWebKey = { kty: 'RSA', n: base64url(found.key.n), e: base64url(found.key.e) }
     const probe = randomBytes(32)
-    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
-    const blob = publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
+    const blob = found?.key && encrypted(probe, found.key)
+    if (!blob) return false
     return (await decrypt(version, blob))?.equals(probe) ?? false
   }
 }
 
-const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+/** Undefined for what is no key to encrypt with. */
+function encrypted(probe: Buffer, { n, e }: { n?: Uint8Array; e?: Uint8Array }): Buffer | undefined {
+  try {
+    const jwk: JsonWebKey = { kty: 'RSA', n: base64url(n), e: base64url(e) }
+    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
+    return publicEncrypt({ key: createPublicKey({ key: jwk, format: 'jwk' }), ...padding }, probe)
+  } catch {
+    return undefined
+  }
+}
+
+const base64url = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('base64url')
 
 interface VersionProperties {
   version?: string
@@ -144,12 +159,14 @@ interface VersionProperties {
   createdOn?: Date
 }
 
+const versionForm = /^[0-9a-f]{32}$/
+
 /** The two newest enabled versions, newest first: two only during a rollover. */
 async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promise<Buffer[]> {
   const enabled: { version: string; createdAt: number }[] = []
   try {
     for await (const { version, enabled: on, createdOn } of versions) {
-      if (on && version) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
+      if (on && version && versionForm.test(version)) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
     }
   } catch (cause) {
     throw unavailable(cause)

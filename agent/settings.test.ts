@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defaultTimes } from '../shared/times.ts'
+import { bent, hostileText, magicNames } from '../test/hostile.ts'
 import { readSecretFile, readSettings } from './settings.ts'
 
 let folder: string
@@ -264,6 +265,46 @@ test('no value appears in a message, whatever stands in the file', () => {
       expect(problems(settings).join('\n')).not.toContain('hidden-word')
     }),
     { numRuns: 200 },
+  )
+})
+
+test('any file and any variables: settings, or one fault that lists problems', () => {
+  const value = fc.oneof(hostileText(300), fc.jsonValue(), fc.constantFrom(null, [], {}, '(', `CN=${'\\41'.repeat(100)}\\`))
+  const name = fc.constantFrom('tenantId', 'relay', 'vault', 'identity', 'forests', 'rules', 'times', 'ceilings', ...magicNames)
+  const members = fc.array(fc.tuple(name, value), { maxLength: 4 })
+  const changed = members.map((some) => {
+    const entries = [...Object.entries(good()).filter(([each]) => !some.some(([other]) => other === each)), ...some]
+    return `{${entries.map(([each, put]) => `${JSON.stringify(each)}:${JSON.stringify(put)}`).join()}}`
+  })
+  const inside = fc
+    .tuple(fc.constantFrom('relay', 'vault', 'identity', 'times', 'ceilings'), name, value)
+    .map(([group, each, put]) =>
+      JSON.stringify(good()).replace(`"${group}":{`, `"${group}":{${JSON.stringify(each)}:${JSON.stringify(put)},`),
+    )
+  const rules = fc
+    .tuple(fc.constantFrom('baseDn', 'filter', 'anchor', 'name'), value)
+    .map(([each, put]) => JSON.stringify({ ...good(), ...withRuleOf({ [each]: put }) }))
+  const text = fc.oneof(
+    changed,
+    inside,
+    rules,
+    bent(Buffer.from(JSON.stringify(good()))).map(String),
+    fc.nat(50_000).map((depth) => '['.repeat(depth)),
+  )
+  const variable = fc.tuple(
+    fc.constantFrom('AGENT_TENANT_ID', 'AGENT_TIMES_LDAP_MS', 'AGENT_CONCURRENCY', 'AGENT___PROTO__', 'AGENT_RELAY_NAMESPACE'),
+    hostileText(50),
+  )
+  fc.assert(
+    fc.property(text, fc.array(variable, { maxLength: 2 }), (settings, variables) => {
+      try {
+        expect(Object.isFrozen(read(settings, Object.fromEntries(variables)))).toBe(true)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'SETTINGS_INVALID', permanent: true })
+      }
+      expect(Object.keys(Object.getPrototypeOf({}))).toEqual([])
+    }),
+    { numRuns: 300 },
   )
 })
 

@@ -38,8 +38,13 @@ export async function agentBench(
   }
 }
 
-export async function residentKb(pid: number): Promise<number> {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN)
+export const residentKb = async (pid: number): Promise<number> => (await memoryKb(pid)).resident
+
+/** `file`: of `resident`, what is the program's own text and libraries, which the kernel maps in and out as it likes (proc(5)). */
+export async function memoryKb(pid: number): Promise<{ resident: number; file: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN)
+  return { resident: kb('VmRSS'), file: kb('RssFile') }
 }
 
 /** utime + stime: fields 14 and 15 of proc(5), counted after the name in brackets. */

@@ -7,6 +7,7 @@ import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
 import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { fuzzBench } from './fuzz.ts'
 import { overload, peopleFor } from './overload.ts'
 import { recoveryBench, recoveryFaults, recoveryUsers } from './recovery.ts'
 import type { RecoveryFault } from './recovery-faults.ts'
@@ -17,6 +18,7 @@ npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
 npm run bench -- recovery [--only FAULT,FAULT] [--json]
 npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
+npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
@@ -25,7 +27,10 @@ npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
           ${recoveryFaults.join(', ')}
   overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 150);
           ends with 1 if an answer contradicts the directory
+  fuzz    N envelopes (default 100000) that nobody should send, for one agent: exit code 1 if one was acted on or harmed it
 `
+
+const commands = ['e2e', 'agent', 'scope', 'recovery', 'overload', 'fuzz'] as const
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 process.exitCode = await main()
@@ -39,7 +44,8 @@ async function main(): Promise<number> {
   const progress = options.json ? () => {} : print
   const result = await measure(options, progress)
   print(options.json ? JSON.stringify(result) : JSON.stringify(result, null, 2))
-  return 'contradictions' in result && result.contradictions > 0 ? 1 : 0
+  const contradicted = 'contradictions' in result && result.contradictions > 0
+  return contradicted || ('broken' in result && result.broken.length > 0) ? 1 : 0
 }
 
 function measure(options: Choice, progress: (line: string) => void) {
@@ -49,6 +55,8 @@ function measure(options: Choice, progress: (line: string) => void) {
     return onSystem({ extraUsers: recoveryUsers(only), bundled: true }, (system) => recoveryBench(system, only, progress))
   if (command === 'overload')
     return onSystem({ extraUsers: peopleFor(options), bundled: true }, (system) => overload(system, options, progress))
+  if (command === 'fuzz')
+    return onSystem({ extraUsers: 40, bundled: true }, (system) => fuzzBench(system, options.envelopes, options.seed, progress))
   return measureSystem({ ...options, command }, progress)
 }
 
@@ -72,10 +80,12 @@ async function onSystem<T>(options: Omit<SystemOptions, 'folder'>, work: (system
 }
 
 interface Choice {
-  command: 'e2e' | 'agent' | 'scope' | 'recovery' | 'overload'
+  command: (typeof commands)[number]
   only: readonly RecoveryFault[]
   samples: number
   users: number
+  envelopes: number
+  seed: number
   directory: DirectoryKind
   idleSeconds: number
   /** Of an overload, and how long the directory takes for a change. */
@@ -95,6 +105,8 @@ function readArguments(): Choice | undefined {
         only: { type: 'string' },
         seconds: { type: 'string' },
         'write-ms': { type: 'string' },
+        envelopes: { type: 'string' },
+        seed: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         json: { type: 'boolean', default: false },
       },
@@ -105,14 +117,16 @@ function readArguments(): Choice | undefined {
     const users = Number(values.users ?? 100_000)
     const seconds = Number(values.seconds ?? 30)
     const writeMs = Number(values['write-ms'] ?? 150)
-    const known = ['e2e', 'agent', 'scope', 'recovery', 'overload'] as const
-    const command = known.find((name) => name === positionals[0])
+    const envelopes = Number(values.envelopes ?? 100_000)
+    const seed = Number(values.seed ?? 1)
+    const command = commands.find((name) => name === positionals[0])
     if (command === undefined || (directory !== 'embedded' && directory !== 'samba')) return undefined
     const asked = values.only?.split(',')
     const only = recoveryFaults.filter((fault) => asked?.includes(fault) ?? true)
     if (only.length !== (asked ?? recoveryFaults).length) return undefined
-    if (!(samples > 0) || !(idleSeconds > 0) || !(users > 0) || !(seconds > 0) || !(writeMs > 0)) return undefined
-    return { command, only, samples, users, directory, idleSeconds, seconds, writeMs, json }
+    if ([samples, idleSeconds, users, seconds, writeMs, envelopes].some((count) => !(count > 0)) || !Number.isSafeInteger(seed))
+      return undefined
+    return { command, only, samples, users, envelopes, seed, directory, idleSeconds, seconds, writeMs, json }
   } catch {
     return undefined
   }

@@ -17,7 +17,7 @@ export async function passGates(system: System, users: readonly { upn: string; m
   return flows
 }
 
-async function passGate(system: System, { upn, mail }: { upn: string; mail: string }): Promise<ResetFlow> {
+export async function passGate(system: System, { upn, mail }: { upn: string; mail: string }): Promise<ResetFlow> {
   const flow = await startReset(system.url, upn)
   await flow.challenge()
   const { text } = await system.parts.mail.call('waitFor', mail, 0, 20_000)

@@ -85,7 +85,7 @@ export async function searchAccounts(connection: Connection, baseDn: string, anc
   const value = isGuid(view) ? parseGuidAnchor(anchor) : anchor
   if (value === undefined || value.length === 0) return []
   const rows = await readSub(connection, baseDn, personWith(view, equal(view.anchor, value)), [objectGuid])
-  return rows.map((row) => required(bytesOf(row, objectGuid), objectGuid))
+  return rows.map(guidOf)
 }
 
 /** Both are 16 bytes, and the anchor is their base64. */
@@ -93,6 +93,12 @@ export const isGuid = ({ anchor }: View): boolean =>
   [consistencyGuid, objectGuid].some((name) => name.toLowerCase() === anchor.toLowerCase())
 
 const guidBytes = 16
+
+/** What every later operation names the entry by. */
+export function guidOf(row: Row): Buffer {
+  const guid = bytesOf(row, objectGuid)
+  return required(guid?.length === guidBytes ? guid : undefined, objectGuid)
+}
 
 /** One spelling only: what encodes back to the same text. */
 export function parseGuidAnchor(anchor: string): Buffer | undefined {
@@ -122,7 +128,7 @@ function toAccount(row: Row, view: View): ReadAccount {
   const untouchable = isProtected(row)
   // What may not be touched may not be readable either, and need not be.
   const integer = (name: string) => (untouchable ? (integerOf(row, name) ?? 0n) : required(integerOf(row, name), name))
-  const guid = required(bytesOf(row, objectGuid), objectGuid)
+  const guid = guidOf(row)
   const policyObject = textOf(row, 'msDS-ResultantPSO')
   return {
     guid,

@@ -50,6 +50,8 @@ export interface Connection {
 }
 
 const ldapsPort = 636
+/** Four times a page of a listing. ldapts keeps what has come, and copies it with each new piece, until a message is whole. */
+const maxReplyBytes = 4 * 1024 * 1024
 /** busy, unavailable */
 const passing = [51, 52]
 
@@ -93,6 +95,8 @@ interface Socket {
   /** The handshake is done. */
   secured: Promise<unknown>
   client: Client
+  /** An operation begins: what comes from now on is counted. */
+  begin(): void
   reset(): void
 }
 
@@ -115,7 +119,15 @@ function openSocket({ host, address, port }: Endpoint, ca: string | undefined): 
     secure.destroy() // by this ldapts rejects what it waits for
     gone.abort()
   }
-  return { secure, secured, reset, client: new Client({ url: 'ldaps://our-own-socket', createSecureConnection }) }
+  let receivedBytes = 0
+  secure.on('data', ({ length }: Buffer) => {
+    receivedBytes += length
+    if (receivedBytes > maxReplyBytes) reset()
+  })
+  const begin = () => {
+    receivedBytes = 0
+  }
+  return { secure, secured, begin, reset, client: new Client({ url: 'ldaps://our-own-socket', createSecureConnection }) }
 }
 
 async function bind({ secured, client, reset }: Socket, { dn, password }: Credentials, { clock, openMs }: ConnectionOptions) {
@@ -134,10 +146,11 @@ async function bind({ secured, client, reset }: Socket, { dn, password }: Creden
   }
 }
 
-function overSocket({ secure, client, reset }: Socket, { clock, ldapMs }: ConnectionOptions): Connection {
+function overSocket({ secure, client, begin, reset }: Socket, { clock, ldapMs }: ConnectionOptions): Connection {
   const isOpen = () => secure.readyState === 'open' && client.isBound
   const guard = () => {
     if (!isOpen()) throw new Fault('DIRECTORY_UNAVAILABLE', 'the connection is gone')
+    begin()
   }
   return {
     isOpen,

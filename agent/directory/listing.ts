@@ -4,11 +4,11 @@
  *
  * Two readings: by which anchor each account goes, and later, when all anchors are known, what a report says about it.
  */
-import { accountFlags, anchorOf, consistencyGuid, isGuid, objectGuid, personWith, type View } from './account.ts'
+import { accountFlags, anchorOf, consistencyGuid, guidOf, isGuid, objectGuid, personWith, type View } from './account.ts'
 import type { Connection } from './connection.ts'
 import { readPages } from './pages.ts'
 import { type ProtectedBy, protectionAttributes } from './protected-members.ts'
-import { bytesOf, fileTimeToMs, integerOf, type Row, required, textOf } from './rows.ts'
+import { fileTimeToMs, integerOf, type Row, required, textOf } from './rows.ts'
 
 export interface ListedAnchor {
   /** objectGUID, 16 bytes. */
@@ -62,7 +62,7 @@ export async function* listAccounts(
 }
 
 function toAnchor(row: Row, view: View): ListedAnchor {
-  const guid = required(bytesOf(row, objectGuid), objectGuid)
+  const guid = guidOf(row)
   const anchor = anchorOf(row, guid, view)
   return { guid, anchor, isOwner: isGuid(view) && anchor === guid.toString('base64') }
 }

@@ -80,8 +80,8 @@ function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
   if (minLength === undefined || historyLength === undefined || complexity === undefined) return undefined
   const minAgeMs = intervalMs(integerOf(row, names.minAge))
   return {
-    minLength: Math.min(Number(minLength), most.minLength),
-    historyLength: Math.min(Number(historyLength), most.historyLength),
+    minLength: within(minLength, most.minLength),
+    historyLength: within(historyLength, most.historyLength),
     complexity: isComplex(complexity),
     minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), most.minAgeMinutes),
     minAgeMs,
@@ -89,6 +89,9 @@ function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
     lockoutWindowMs: intervalMs(integerOf(row, names.lockoutWindow)),
   }
 }
+
+/** A number that does not fit the wire would cost the heartbeat or the reply that carries it. */
+const within = (value: bigint, greatest: number): number => Math.min(Math.max(Number(value), 0), greatest)
 
 /** pwdProperties has DOMAIN_PASSWORD_COMPLEX as its lowest bit ([MS-SAMR], pwdProperties); a fine-grained policy says TRUE. */
 const isComplex = (value: string) => value === 'TRUE' || (Number(value) & 1) === 1

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { anyBytes, bent } from '../../test/hostile.ts'
 import { type Sample, startSample } from './directory.fixture.ts'
 import { isProtectedSid, protectedRids } from './protected.ts'
 
@@ -40,6 +42,22 @@ describe('not protected', () => {
   ])('%s', (_, bytes) => {
     expect(isProtectedSid(bytes)).toBe(false)
   })
+})
+
+test('of any bytes: protected only under the two authorities that are meant', () => {
+  const good = [inDomain(512), inDomain(513), builtin(544), builtin(545)] as const
+  fc.assert(
+    fc.property(fc.oneof(anyBytes(80), bent(...good)), (bytes) => {
+      const [first, rid] = [8, bytes.length - 4].map((at) => (at >= 0 && at + 4 <= bytes.length ? bytes.readUInt32LE(at) : -1))
+      const kind = first === 21 ? protectedRids.domain : first === 32 ? protectedRids.builtin : {}
+      const length = first === 21 ? 28 : 16
+      const authority = bytes.subarray(2, 8).equals(Buffer.from([0, 0, 0, 0, 0, 5]))
+      expect(isProtectedSid(bytes)).toBe(
+        authority && bytes.length === length && bytes[1] === (length - 8) / 4 && Object.hasOwn(kind, rid ?? -1),
+      )
+    }),
+    { numRuns: 1_000 },
+  )
 })
 
 describe('in the directory', () => {

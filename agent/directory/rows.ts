@@ -66,9 +66,11 @@ export const bytesOf = (row: Row, name: string): Buffer | undefined => row.get(n
 export const textOf = (row: Row, name: string): string | undefined => bytesOf(row, name)?.toString('utf8')
 export const allOf = (row: Row, name: string): readonly Buffer[] => row.get(name.toLowerCase()) ?? []
 
+/** At most 64 bits ([MS-ADTS] 3.1.1.2.2.2, LargeInteger): what is computed from one then fits a JavaScript number where it is ms. */
 export function integerOf(row: Row, name: string): bigint | undefined {
   const text = textOf(row, name)
-  return text !== undefined && /^-?[0-9]{1,20}$/.test(text) ? BigInt(text) : undefined
+  const value = text !== undefined && /^-?[0-9]{1,20}$/.test(text) ? BigInt(text) : undefined
+  return value !== undefined && BigInt.asIntN(64, value) === value ? value : undefined
 }
 
 /** An attribute without which nothing can be decided: unreadable means that the service account lacks a right. */
@@ -93,8 +95,9 @@ export const readServerNow = async (connection: Connection): Promise<number> =>
 /** `currentTime` of a rootDSE. */
 export function serverTimeIn(root: Row): number {
   const text = required(textOf(root, 'currentTime'), 'currentTime')
-  const iso = text.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z$/, '$1-$2-$3T$4:$5:$6Z')
-  const ms = Date.parse(iso)
-  if (Number.isNaN(ms)) throw new Fault('DIRECTORY_REFUSED', `currentTime has an unexpected form of ${text.length} characters`)
+  // Date.parse would guess at any other form.
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?Z$/.exec(text) ?? []
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  if (!(ms >= 0)) throw new Fault('DIRECTORY_REFUSED', `currentTime has an unexpected form of ${text.length} characters`)
   return ms
 }

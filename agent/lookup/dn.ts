@@ -9,7 +9,8 @@
 export function parseDn(dn: string): string[] | undefined {
   const parts: string[] = []
   for (let rest = dn; rest !== ''; ) {
-    const part = /^\s*([a-z][a-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=((?:[^\\,]|\\[0-9a-f]{2}|\\.)*)(,|$)/is.exec(rest)
+    // Each character has one way to match: a name that is none must not be tried in all of them.
+    const part = /^\s*([a-z][a-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=((?:[^\\,]|\\.)*)(,|$)/is.exec(rest)
     if (part === null) return undefined
     rest = rest.slice(part[0].length)
     if (rest === '' && part[3] === ',') return undefined
@@ -20,9 +21,19 @@ export function parseDn(dn: string): string[] | undefined {
 
 /** Unescaped blanks at both ends of a value mean nothing; pairs of hex digits are bytes of UTF-8. */
 function plain(value: string): string {
-  const trimmed = value.replace(/^ +/, '').replace(/((?:^|[^\\])(?:\\\\)*(?:\\ )?) +$/, '$1')
-  const bytes = trimmed.replace(/(?:\\[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('\\', ''), 'hex').toString('utf8'))
-  return bytes.replace(/\\(.)/gs, '$1')
+  // In one go: what one escape gives back must not be taken for the beginning of another.
+  return withoutBlanks(value).replace(/((?:\\[0-9a-f]{2})+)|\\(.)/gis, (_, bytes: string | undefined, character: string) =>
+    bytes === undefined ? character : Buffer.from(bytes.replaceAll('\\', ''), 'hex').toString('utf8'),
+  )
+}
+
+function withoutBlanks(value: string): string {
+  const inner = value.replace(/^ +/, '')
+  let end = inner.length
+  while (inner[end - 1] === ' ') end -= 1
+  let backslashes = 0
+  while (inner[end - 1 - backslashes] === '\\') backslashes += 1
+  return inner.slice(0, end + (backslashes % 2))
 }
 
 /** An entry is in the scope of its own base, too. */

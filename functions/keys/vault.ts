@@ -72,10 +72,7 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
       const parameters = { keySize: 2048, keyOps: ['decrypt'], tags }
       return versionOf(await call((options) => keys.createRsaKey(passwordKeyName, { ...parameters, ...options })))
     },
-    async passwordPublicKey(version) {
-      const key = await read((options) => keys.getKey(passwordKeyName, { version, ...options }))
-      return key && publicKeyOf(key)
-    },
+    passwordPublicKey: (version) => read(async (options) => publicKeyOf(await keys.getKey(passwordKeyName, { version, ...options }))),
     passwordKeyVersions: () => call((options) => allFacts(keys.listPropertiesOfKeyVersions(passwordKeyName, options))),
     async disablePasswordKeyVersion(version) {
       await call((options) => keys.updateKeyProperties(passwordKeyName, version, { enabled: false, ...options }))
@@ -84,10 +81,7 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
       const value = randomBytes(secretBytes).toString('base64url')
       return versionOf(await call((options) => secrets.setSecret(name, value, { tags, ...options })))
     },
-    async secret(name, version) {
-      const found = await read((options) => secrets.getSecret(name, { version, ...options }))
-      return found && secretOf(found.value)
-    },
+    secret: (name, version) => read(async (options) => secretOf((await secrets.getSecret(name, { version, ...options })).value)),
     secretVersions,
     async newestEnabledSecretVersion(name) {
       const enabled = (await secretVersions(name)).filter((each) => each.enabled)

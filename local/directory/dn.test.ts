@@ -23,8 +23,10 @@ test.each(['CN', 'CN=', '=x', 'CN=x,', 'CN=x,,DC=y', 'CN=a+SN=b', 'CN="x"', 'CN=
 })
 
 test('every value survives being written and read', () => {
+  // What is special must come often, and digits behind a backslash.
+  const character = fc.oneof(fc.constantFrom(...'\\\\\\,+"<>;=# 45cC'), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }))
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (value) => {
+    fc.property(fc.string({ unit: character, minLength: 1 }), (value) => {
       const dn = parseDn(`CN=${escapeValue(value)},DC=test`)
       expect(dn).toEqual([
         { type: 'CN', value },
