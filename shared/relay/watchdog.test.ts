@@ -383,6 +383,20 @@ describe('a pulse', () => {
     expect(scene.attempts).toHaveLength(1)
   })
 
+  test('is asked for every 5 s while no message comes', async () => {
+    const scene = watch({}, true, true)
+    const link = await open(scene)
+    link.idle = 30_001
+    await scene.clock.advance(29_000)
+    expect(link.pulses).toBe(6)
+    link.idle = 0
+    await scene.clock.advance(1_000)
+    expect(link.probes).toBe(1)
+    const before = link.pulses
+    await scene.clock.advance(25_000)
+    expect(link.pulses).toBeGreaterThan(before + 18)
+  })
+
   test('that does not come has the link replaced 1.75 s at most after it died', async () => {
     const scene = watch({}, false, true)
     const link = await open(scene)

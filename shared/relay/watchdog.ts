@@ -2,8 +2,8 @@
  * Owns the connection: opens it, proves it, and replaces it. Nobody else closes or repairs a link.
  *
  * The SDK can go deaf without an error (the peer closed cleanly, a token was not renewed, an idle link was detached), and a
- * network can keep a dead connection open for ever. So the link is asked: every 1.25 s for its pulse where that costs
- * nothing, every half minute and whenever somebody doubts it by a probe, which is an operation of the broker. What does not
+ * network can keep a dead connection open for ever. So the link is asked: every 1.25 s (5 s while all is quiet) for its pulse where that
+ * costs nothing, every half minute and whenever somebody doubts it by a probe, which is an operation of the broker. What does not
  * answer soon, be it a link or one still being opened, is raced (race.ts). After five idle minutes the link is renewed before
  * the service detaches it (azure-sdk-for-go #19465). A dead link is dropped without awaiting its close.
  *
@@ -64,6 +64,9 @@ const lateAfterMs = 500
 /** An opening takes a dozen round trips, not one. */
 const lateOpeningMs = 1_500
 const doubtEveryMs = 1_000
+/** Without a message for so long, a link has its pulse felt this seldom. */
+const quietAfterMs = 30_000
+const quietPulseEveryMs = 5_000
 
 export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOptions): Watchdog<L> {
   const { clock, log, pulseEveryMs = 1_250, probeEveryMs = 30_000, probeTimeoutMs = 10_000, openTimeoutMs = 30_000 } = options
@@ -178,7 +181,8 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
     let beatAt = clock.monotonic()
     gone.addEventListener('abort', wake, { once: true })
     while (true) {
-      const due = await nextLook(watched.pulse ? beatAt + (beat ? lateMs : pulseEveryMs) : Number.POSITIVE_INFINITY, gone)
+      const restMs = (watched.idleMs?.() ?? 0) > quietAfterMs ? quietPulseEveryMs : pulseEveryMs
+      const due = await nextLook(watched.pulse ? beatAt + (beat ? lateMs : restMs) : Number.POSITIVE_INFINITY, gone)
       if (watched.idleMs && watched.idleMs() > maxIdleMs) return undefined
       if (due === 'nothing') continue
       noteHealth()
