@@ -1,13 +1,13 @@
 /**
  * How long the watchdog waits, and how a wait ends: by its time, because the link is gone, or because what it waited for came.
  *
- * Listeners are taken off again: a link lives for months and is looked at every second.
+ * Listeners are taken off again: a link lives for hours and is looked at all the time.
  */
 import type { Clock } from '../clock.ts'
 import { Fault } from '../fault.ts'
 
 /** Sleeps; rejects when the link is gone or `own` is aborted. */
-export async function pause(clock: Clock, ms: number, gone: AbortSignal, own = new AbortController()): Promise<void> {
+async function pause(clock: Clock, ms: number, gone: AbortSignal, own: AbortController): Promise<void> {
   const leave = () => own.abort()
   gone.addEventListener('abort', leave, { once: true })
   if (gone.aborted) leave()

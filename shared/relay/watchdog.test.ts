@@ -374,21 +374,37 @@ describe('a link that does not answer', () => {
 })
 
 describe('a pulse', () => {
-  test('is asked for every second, and the probe comes no sooner for it', async () => {
+  test('is asked for every 1.25 s, and the probe comes no sooner for it', async () => {
     const scene = watch({}, false, true)
     const link = await open(scene)
     await scene.clock.advance(60_000)
     expect(link.probes).toBe(2)
-    expect(link.pulses).toBe(58)
+    expect(link.pulses).toBe(48)
     expect(scene.attempts).toHaveLength(1)
   })
 
-  test('that does not come replaces the link, two seconds at most after it died', async () => {
+  test('is asked for every 5 s while no message comes', async () => {
+    const scene = watch({}, true, true)
+    const link = await open(scene)
+    link.idle = 30_001
+    await scene.clock.advance(29_000)
+    expect(link.pulses).toBe(6)
+    link.idle = 0
+    await scene.clock.advance(1_000)
+    expect(link.probes).toBe(1)
+    const before = link.pulses
+    await scene.clock.advance(25_000)
+    expect(link.pulses).toBeGreaterThan(before + 18)
+  })
+
+  test('that does not come has the link replaced 1.75 s at most after it died', async () => {
     const scene = watch({}, false, true)
     const link = await open(scene)
     await scene.clock.advance(10_001)
     link.answer = 'silent'
-    await scene.clock.advance(1_499)
+    await scene.clock.advance(1_748)
+    expect(scene.attempts).toHaveLength(1)
+    await scene.clock.advance(1)
     const fresh = await open(scene)
     expect(scene.watchdog.current()).toBe(fresh)
     expect(link.dropped).toBe(true)

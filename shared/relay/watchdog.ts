@@ -2,10 +2,9 @@
  * Owns the connection: opens it, proves it, and replaces it. Nobody else closes or repairs a link.
  *
  * The SDK can go deaf without an error (the peer closed cleanly, a token was not renewed, an idle link was detached), and a
- * network can keep a dead connection open for ever. So the link is asked: every second for its pulse where that costs
- * nothing, every half minute and whenever somebody doubts it by a probe, which is an operation of the broker. What does not
- * answer soon, be it a link or one still being opened, is not given up but raced: a fresh one is opened beside it, and whoever
- * is first is the link. A slow network costs a needless connection and not the link. After five idle minutes the link is renewed before
+ * network can keep a dead connection open for ever. So the link is asked: every 1.25 s (5 s while all is quiet) for its pulse where that
+ * costs nothing, every half minute and whenever somebody doubts it by a probe, which is an operation of the broker. What does not
+ * answer soon, be it a link or one still being opened, is raced (race.ts). After five idle minutes the link is renewed before
  * the service detaches it (azure-sdk-for-go #19465). A dead link is dropped without awaiting its close.
  *
  * Recovery times and what they cost: docs/decisions/0009-recovery.md.
@@ -13,7 +12,8 @@
 import type { Clock } from '../clock.ts'
 import { Fault, faultWord } from '../fault.ts'
 import type { Log } from '../log.ts'
-import { backoffMs, longestPauseMs, pause, within } from './waits.ts'
+import { dropLate, type Opening, orFresh } from './race.ts'
+import { backoffMs, longestPauseMs } from './waits.ts'
 
 export interface Link {
   /** Rejects or never settles when the link is dead. */
@@ -53,10 +53,10 @@ export interface Watchdog<L extends Link> {
   stop(): L | undefined
 }
 
-/** A link and when it says by itself that it is gone. */
 interface Up<L> {
   link: L
   gone: AbortSignal
+  lost(error: unknown): void
 }
 
 /** What answers later than this is raced; on a link that did answer in the end, twice as late from then on. */
@@ -64,9 +64,12 @@ const lateAfterMs = 500
 /** An opening takes a dozen round trips, not one. */
 const lateOpeningMs = 1_500
 const doubtEveryMs = 1_000
+/** Without a message for so long, a link has its pulse felt this seldom. */
+const quietAfterMs = 30_000
+const quietPulseEveryMs = 5_000
 
 export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOptions): Watchdog<L> {
-  const { clock, log, pulseEveryMs = 1_000, probeEveryMs = 30_000, probeTimeoutMs = 10_000, openTimeoutMs = 30_000 } = options
+  const { clock, log, pulseEveryMs = 1_250, probeEveryMs = 30_000, probeTimeoutMs = 10_000, openTimeoutMs = 30_000 } = options
   const { maxIdleMs = 300_000, healthyAfterMs = 5_000, random = Math.random } = options
   const stopping = new AbortController()
   const waiting = new Set<(link: L) => void>()
@@ -79,6 +82,12 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
   let openedAt = Number.POSITIVE_INFINITY
   let attempt = 0
   let workedAt = clock.monotonic()
+  const race = {
+    clock,
+    begin,
+    drop: (up: Up<L>) => up.link.drop(),
+    everyMs: () => Math.max(lateOpeningMs, longestPauseMs(failingMs())),
+  }
 
   void watch()
   return {
@@ -87,7 +96,7 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
     provenWithin: (ms) => link !== undefined && Math.min(clock.monotonic() - provenAt, idleMs(link)) <= ms,
     doubt() {
       doubted = true
-      lookNow.abort()
+      wake()
     },
     stop() {
       stopping.abort()
@@ -127,20 +136,21 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
     return clock.monotonic() - workedAt
   }
 
-  function begin(): { up: Promise<Up<L>>; gone: AbortSignal } {
-    const lost = new AbortController()
-    const gone = AbortSignal.any([lost.signal, stopping.signal])
-    return { up: open((error) => lost.abort(error)).then((arrived) => ({ link: arrived, gone })), gone }
+  function begin(): Opening<Up<L>> {
+    const end = new AbortController()
+    const lost = (error: unknown) => end.abort(error)
+    const gone = AbortSignal.any([end.signal, stopping.signal])
+    return { up: open(lost).then((arrived) => ({ link: arrived, gone, lost })), gone }
   }
 
   async function opened(): Promise<Up<L>> {
     const { up, gone } = begin()
     let first: Up<L> | undefined
     try {
-      first = await orFresh(up, { lateMs: lateOpeningMs, timeoutMs: openTimeoutMs, gone })
+      first = await orFresh(up, gone, { ...race, lateMs: lateOpeningMs, timeoutMs: openTimeoutMs })
       return first
     } finally {
-      dropLate(up, first)
+      dropLate(up, race, first)
     }
   }
 
@@ -164,70 +174,58 @@ export function keepAlive<L extends Link>(open: Open<L>, options: WatchdogOption
     }
   }
 
-  async function proveUntilGone({ link: watched, gone }: Up<L>): Promise<Up<L> | undefined> {
+  async function proveUntilGone(up: Up<L>): Promise<Up<L> | undefined> {
+    const { link: watched, gone } = up
     let lateMs = lateAfterMs
+    let beat: Promise<void> | undefined
+    let beatAt = clock.monotonic()
+    gone.addEventListener('abort', wake, { once: true })
     while (true) {
-      const probing = await nextLook(watched, gone)
+      const restMs = (watched.idleMs?.() ?? 0) > quietAfterMs ? quietPulseEveryMs : pulseEveryMs
+      const due = await nextLook(watched.pulse ? beatAt + (beat ? lateMs : restMs) : Number.POSITIVE_INFINITY, gone)
       if (watched.idleMs && watched.idleMs() > maxIdleMs) return undefined
+      if (due === 'nothing') continue
       noteHealth()
-      const askedAt = clock.monotonic()
-      const asked = probing ? watched.probe() : watched.pulse?.()
-      const fresh = await orFresh(asked ?? Promise.resolve(), { lateMs, timeoutMs: probeTimeoutMs, gone })
+      if (due === 'pulse' && !beat) {
+        feel()
+        continue
+      }
+      const askedAt = due === 'probe' ? clock.monotonic() : beatAt
+      const [asked, patienceMs] = due === 'pulse' && beat ? [beat, 0] : [watched.probe(), lateMs]
+      const fresh = await orFresh(asked, gone, { ...race, lateMs: patienceMs, timeoutMs: probeTimeoutMs })
       if (fresh) {
         log('relayDown', { fault: 'RELAY_DOWN', attempt: 1 })
         return fresh
       }
-      if (probing) provenAt = clock.monotonic()
+      if (due === 'probe') provenAt = clock.monotonic()
       if (clock.monotonic() - askedAt > lateMs) lateMs *= 2
     }
-  }
 
-  /** Waits until the link is to be asked again; true if by a probe. */
-  async function nextLook(watched: L, gone: AbortSignal): Promise<boolean> {
-    while (true) {
-      lookNow = new AbortController()
-      const untilProbeMs = Math.max(0, provenAt + (doubted ? doubtEveryMs : probeEveryMs) - clock.monotonic())
-      const pauseMs = watched.pulse ? Math.min(pulseEveryMs, untilProbeMs) : untilProbeMs
-      await pause(clock, pauseMs, gone, lookNow).catch(() => {})
-      if (gone.aborted) throw gone.reason
-      if (lookNow.signal.aborted) continue
-      if (pauseMs === untilProbeMs) doubted = false
-      return pauseMs === untilProbeMs
+    function feel(): void {
+      beatAt = clock.monotonic()
+      beat = watched.pulse?.()
+      beat?.then(() => {
+        beat = undefined
+        wake()
+      }, up.lost)
     }
   }
 
-  /** What `work` brings, or a fresh link if that is there first. */
-  async function orFresh<T>(work: Promise<T>, { lateMs, timeoutMs, gone }: { lateMs: number; timeoutMs: number; gone: AbortSignal }) {
-    const over = new AbortController()
-    const fresh = firstFresh(lateMs, over.signal)
-    let first: T | Up<L> | undefined
-    try {
-      first = await Promise.race([within(clock, timeoutMs, work, gone), fresh])
-      return first
-    } finally {
-      over.abort()
-      dropLate(fresh, first)
-    }
+  function wake(): void {
+    lookNow.abort('woken')
   }
 
-  /** Once it is late, one after another until one is up; each has its while. */
-  async function firstFresh(lateMs: number, over: AbortSignal): Promise<Up<L>> {
-    await clock.sleep(lateMs, { signal: over })
-    while (true) {
-      const everyMs = Math.max(lateOpeningMs, longestPauseMs(failingMs()))
-      const next = clock.sleep(everyMs, { signal: over })
-      next.catch(() => {})
-      const { up, gone } = begin()
-      const arrived = await within(clock, everyMs, up, AbortSignal.any([gone, over])).catch(() => undefined)
-      dropLate(up, arrived)
-      if (arrived) return arrived
-      await next
-    }
-  }
-
-  /** An opening that nobody waits for any more must still be dropped when it comes, or its session stays locked. */
-  function dropLate(opening: Promise<Up<L>>, taken: unknown): void {
-    opening.then((up) => up !== taken && up.link.drop()).catch(() => {})
+  /** Waits until something is due; `nothing`: woken before, to look at what has changed. */
+  async function nextLook(pulseDueAt: number, gone: AbortSignal): Promise<'pulse' | 'probe' | 'nothing'> {
+    if (gone.aborted) throw gone.reason
+    if (lookNow.signal.aborted) lookNow = new AbortController()
+    const probeDueAt = provenAt + (doubted ? doubtEveryMs : probeEveryMs)
+    await clock.sleep(Math.max(0, Math.min(pulseDueAt, probeDueAt) - clock.monotonic()), { signal: lookNow.signal }).catch(() => {})
+    if (gone.aborted) throw gone.reason
+    if (lookNow.signal.aborted) return 'nothing'
+    if (pulseDueAt < probeDueAt) return 'pulse'
+    doubted = false
+    return 'probe'
   }
 
   function arrival(signal: AbortSignal): Promise<L> {

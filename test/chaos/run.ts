@@ -80,7 +80,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   let begunFaults = 0
   const planned = plan.length
   /** Faults that met nobody are tried again, and need people to meet. */
-  const most = directory === 'samba' ? resets : resets * 2
+  const most = directory === 'samba' ? resets : Math.round(resets * 1.25)
   const people = system.forest.users.filter(({ sam }) => sam.startsWith('user'))
   const workload = createWorkload({
     system,
@@ -121,7 +121,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   const truth = await readTruth(system, workload, directory)
   const numbers = new Map(workload.requests.map(({ number, password }) => [digest(password), number]))
   const history: History = {
-    requests: workload.requests.map(({ password: _, flow: __, ...request }) => request),
+    requests: workload.requests.map(({ password: _, flow: __, repeated: ___, ...request }) => request),
     begun: begun.map(({ digest, messageId, ...line }) => ({
       ...line,
       request: numbers.get(digest) ?? -1,

@@ -25,6 +25,7 @@ export interface WorkloadOptions {
 export interface Submitted extends Request {
   password: string
   flow: ResetFlow
+  repeated: boolean
 }
 
 export interface Workload {
@@ -67,27 +68,35 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
 
   async function submit(person: SampleUser, flow: ResetFlow, twice: boolean): Promise<Submitted> {
     const one = newRequest(person, flow)
-    const sent = send(one, one)
+    const sent = send(one)
     if (twice) {
       const other = newRequest(person, flow)
       await sleep(random.between(0, 60))
-      await Promise.all([sent, send(other, one)])
-      if (one.unanswered || other.unanswered) one.ambiguous = other.ambiguous = true
+      await Promise.all([sent, send(other)])
+      pair(one, other)
     }
     await sent
     return one
   }
 
-  /** `first`: whose outcome a repeated submit is answered with. */
-  async function send(request: Submitted, first: Submitted): Promise<void> {
+  /** Either of the two may be the one that was sent; the other one is answered with its outcome, and its own password was not looked at. */
+  function pair(one: Submitted, other: Submitted): void {
+    const [repeated, sent] = one.repeated ? [one, other] : [other, one]
+    if (one.unanswered || other.unanswered || (one.repeated && other.repeated)) one.ambiguous = other.ambiguous = true
+    else if (repeated.repeated) {
+      const [told] = repeated.told.splice(0, 1)
+      if (told) sent.told.push({ ...told, by: 'flow' })
+      repeated.told.push({ at: told?.at ?? 0, code: 'notSent', effect: 'notChanged', by: 'answer' })
+    }
+  }
+
+  async function send(request: Submitted): Promise<void> {
     try {
       const answer = await request.flow.password(request.password)
       const told = toldBy(answer, 'answer')
       if (told === undefined) request.unanswered = true
-      else if (answer.body.repeated) {
-        first.told.push({ ...told, by: 'flow' })
-        request.told.push({ ...told, code: 'notSent', effect: 'notChanged' })
-      } else request.told.push(told)
+      else request.told.push(told)
+      request.repeated = answer.body?.repeated === true
     } catch {
       // The instance is gone, and with it whatever it would have said.
       request.unanswered = true
@@ -102,6 +111,7 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
       told: [],
       unanswered: false,
       ambiguous: false,
+      repeated: false,
       flow,
       password: `Chaos-${++passwords}-${Math.floor(random.next() * 1e9)}-x`,
     }
