@@ -33,9 +33,10 @@ export interface ChaosResult extends Verdict {
   slowestAnswerMs: number
 }
 
+/** How often each fault comes: five times in a long run. */
+const roundsOf = (resets: number) => Math.max(1, Math.min(5, Math.floor(resets / 200)))
 /** The shortest that hold together, so that a run takes minutes (shared/times.ts). */
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
-const rounds = 5
 const workers = 10
 /** As many faults at once; and by so many requests the load may be ahead of them: most faults need some to meet. */
 const atOnce = 3
@@ -151,10 +152,10 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   }
 }
 
-/** Every fault five times, in an order by chance. */
-function planOf(all: Record<string, Fire>, { faults, random }: ChaosOptions & { random: Random }): [string, Fire][] {
+/** Every fault as often, in an order by chance. */
+function planOf(all: Record<string, Fire>, { faults, random, resets }: ChaosOptions & { random: Random }): [string, Fire][] {
   const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
-  return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
+  return Array.from({ length: roundsOf(resets) }, () => random.shuffled(chosen)).flat()
 }
 
 async function calm({ system, forwarder, crew }: Parameters<Fire>[0]): Promise<void> {
