@@ -15,6 +15,7 @@ const usage = `npm run chaos -- [options]
   --resets M       how many passwords are submitted (default 200)
   --agents K       how many agents (1 to 4, default 3)
   --faults LIST    all (default), or names with commas between them
+  --every S        instead: a fault every S seconds for a minute, under as much load as ten people make
   --directory D    embedded (default) or samba
   --plant NAME     agents that decide wrongly: the run must find it
   --json           progress to standard error; the last line is one JSON object
@@ -66,6 +67,7 @@ function readArguments(): Choice | undefined {
         resets: { type: 'string', default: '200' },
         agents: { type: 'string', default: '3' },
         faults: { type: 'string', default: 'all' },
+        every: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         plant: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -76,11 +78,22 @@ function readArguments(): Choice | undefined {
     const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
     const [resets, agents] = [Number(values.resets), Number(values.agents)]
     const faults = values.faults === 'all' ? undefined : values.faults.split(',')
+    const everyMs = values.every === undefined ? undefined : Number(values.every) * 1_000
+    if (everyMs !== undefined && !(everyMs > 0)) return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
     if (values.help || !Number.isSafeInteger(seed) || !(resets >= 1) || !(agents >= 1 && agents <= 4)) return undefined
     if (faults?.some((name) => !Object.hasOwn(faultsOn(directory), name))) return undefined
     if (plant !== undefined && !Object.hasOwn(wrongDecisions, plant)) return undefined
-    return { seed, resets, agents, directory, json, ...(faults && { faults }), ...(plant !== undefined && { plant }) }
+    return {
+      seed,
+      resets,
+      agents,
+      directory,
+      json,
+      ...(faults && { faults }),
+      ...(everyMs !== undefined && { everyMs }),
+      ...(plant !== undefined && { plant }),
+    }
   } catch {
     return undefined
   }

@@ -22,6 +22,8 @@ export interface ChaosOptions {
   directory: 'embedded' | 'samba'
   /** Names of faults; all of them if absent. */
   faults?: readonly string[]
+  /** One fault every so many ms for a minute, whatever the load does meanwhile; by the load's progress if absent. */
+  everyMs?: number
   folder: string
   progress(line: string): void
 }
@@ -70,7 +72,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
 }
 
 async function disturb(run: ChaosOptions & { random: Random; system: System; forwarder: Forwarder }): Promise<ChaosResult> {
-  const { random, system, forwarder, resets, directory, progress } = run
+  const { random, system, forwarder, resets, directory, everyMs, progress } = run
   await system.parts.directory.call('setPolicy', { minPwdAgeMs: 0 })
   const begun: BegunLine[] = []
   const crew = gatherCrew(system, random, (line) => begun.push(line))
@@ -93,6 +95,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
       directory === 'embedded' ? (person, password, mustChange) => setOnPremises(system, person, password, mustChange) : undefined,
     // Load waits for the faults to come, and faults (below) for the load.
     async mayStart(number) {
+      if (everyMs !== undefined) return faults.length < planned
       while (begunFaults < plan.length && number > (begunFaults * resets) / planned + lead && number < resets) await sleep(50)
       return number < resets || (faults.length < planned && number < most)
     },
@@ -106,7 +109,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
       await sleep(500)
     }
   })()
-  const firing = Promise.all(Array.from({ length: atOnce }, breaker))
+  const firing = Promise.all(Array.from({ length: everyMs === undefined ? atOnce : 1 }, breaker))
   const ticker = setInterval(
     () => progress(`${workload.requests.length} of ${resets} requests, ${faults.length} of ${planned} faults`),
     10_000,
@@ -143,7 +146,8 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   async function breaker(): Promise<void> {
     for (let at = begunFaults++; at < plan.length; at = begunFaults++) {
       const [name, fire] = plan[at] ?? ['', async () => false]
-      while (workload.requests.length < Math.min((at * resets) / planned, resets - 1)) await sleep(20)
+      if (everyMs !== undefined) await sleep(everyMs)
+      else while (workload.requests.length < Math.min((at * resets) / planned, resets - 1)) await sleep(20)
       const from = Date.now()
       // What met nobody comes again at the end.
       if (await fire(scene)) faults.push({ name, from, to: Date.now() + 1_000 })
@@ -153,9 +157,10 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
 }
 
 /** Every fault as often, in an order by chance. */
-function planOf(all: Record<string, Fire>, { faults, random, resets }: ChaosOptions & { random: Random }): [string, Fire][] {
+function planOf(all: Record<string, Fire>, { faults, random, resets, everyMs }: ChaosOptions & { random: Random }): [string, Fire][] {
   const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
-  return Array.from({ length: roundsOf(resets) }, () => random.shuffled(chosen)).flat()
+  const rounds = everyMs === undefined ? roundsOf(resets) : Math.ceil(60_000 / everyMs / chosen.length)
+  return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
 }
 
 async function calm({ system, forwarder, crew }: Parameters<Fire>[0]): Promise<void> {
