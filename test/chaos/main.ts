@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { wrongDecisions } from '../wrong-decisions.ts'
 import { faultsOn } from './faults.ts'
+import type { History } from './history.ts'
 import { plantVariable } from './orders.ts'
 import { type ChaosOptions, chaos } from './run.ts'
-import { timeline } from './timeline.ts'
+import { timeline, whyUnknown } from './timeline.ts'
 
 const usage = `npm run chaos -- [options]
 
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
   const result = await chaos({ ...rest, folder, progress })
   const { violations, unknown, unknownUnexplained, fired, slowestAnswerMs, history } = result
   for (const violation of violations.slice(0, 5)) progress(timeline(violation, history))
+  for (const request of unknown) progress(whyUnknown(request, history))
   if (violations.length === 0) await rm(folder, { recursive: true, force: true })
   else progress(`logs: ${join(folder, 'logs')}`)
   const summary = {
@@ -48,6 +50,7 @@ async function main(): Promise<number> {
     violations: violations.length,
     requests: history.requests.length,
     changed: history.requests.filter(({ told }) => told.some(({ effect }) => effect === 'changed')).length,
+    answers: answersOf(history),
     unknown: unknown.length,
     unknownUnexplained: unknownUnexplained.length,
     slowestAnswerMs,
@@ -55,6 +58,12 @@ async function main(): Promise<number> {
   }
   process.stdout.write(`${json ? JSON.stringify(summary) : JSON.stringify(summary, null, 2)}\n`)
   return violations.length > 0 ? 1 : 0
+}
+
+/** How often which word was the answer to a submit. */
+function answersOf({ requests }: History): Record<string, number> {
+  const codes = requests.flatMap(({ told }) => told.filter(({ by }) => by === 'answer').map(({ code }) => code))
+  return Object.fromEntries([...new Set(codes)].toSorted().map((code) => [code, codes.filter((each) => each === code).length]))
 }
 
 type Choice = Omit<ChaosOptions, 'folder' | 'progress'> & { json: boolean; plant?: string }

@@ -35,3 +35,16 @@ export function timeline(violation: Violation, history: History): string {
   const title = `BROKEN: ${violation.promise}${request === undefined ? '' : ` (request ${request})`}`
   return [title, ...near.map(({ at, text }) => `  ${String(Math.round(at - from)).padStart(7)} ms  ${text}`)].join('\n')
 }
+
+/** One line on a request that was answered with "unknown": how far it came, under which faults, and what became of it. */
+export function whyUnknown(number: number, history: History): string {
+  const request = history.requests[number]
+  if (!request) return ''
+  const { submittedAt, told } = request
+  const answeredAt = told[0]?.at ?? submittedAt
+  const begun = history.begun.filter((each) => each.request === number).length
+  const names = history.faults.filter(({ from, to }) => from < answeredAt && to > submittedAt).map(({ name }) => name)
+  const later = told.at(-1)
+  const known = later && later.effect !== 'unknown' ? `${later.code} ${Math.round((later.at - answeredAt) / 1_000)} s later` : 'never known'
+  return `unknown: request ${number} after ${answeredAt - submittedAt} ms, begun ${begun} times; ${known}; ${names.join(', ')}`
+}
