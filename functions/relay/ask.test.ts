@@ -108,6 +108,19 @@ describe('a reply', () => {
   })
 })
 
+describe('a reply that says "unknown"', () => {
+  it('is the answer, and one that comes after it still counts: the agent may have found out', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(0)
+    await t.receive(ask, question.messageId, reply(question, { kind: 'unknown' }))
+    expect(await pass(0)).toBe('unknown')
+    expect(t.unknown).toEqual([question.messageId])
+    expect(await t.receive(ask, question.messageId, reply(question, { kind: 'done' }))).toEqual({ completed: 1, abandoned: 0 })
+    expect(t.late).toEqual([[question.messageId, { kind: 'done' }]])
+  })
+})
+
 describe('no reply', () => {
   it('is "unknown" when the answer is due, and said of the service once', async () => {
     const [ask, question] = [t.open(), t.newQuestion()]

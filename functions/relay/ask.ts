@@ -70,7 +70,7 @@ const maxLinkWaitMs = 5_000
 interface Waiting {
   question: Pick<Question, keyof Sealed | 'submittedAt' | 'recorded'>
   arrived: PromiseWithResolvers<Outcome>
-  /** `answered`: with `unknown`, because the deadline passed. */
+  /** `answered`: with `unknown`, because the deadline passed or the agent could not tell. */
   state: 'waiting' | 'answered' | 'done'
 }
 
@@ -92,13 +92,17 @@ export function createAsk(deps: AskDeps): Ask {
       // A reply may come before the broker has said that it took the request, or although it never says so.
       const notSent = send(entry, times.ttlMs).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
       const outcome = await Promise.race([entry.arrived.promise, notSent, aborted(deadline)])
-      if (outcome !== undefined) {
+      if (outcome !== undefined && outcome.kind !== 'unknown') {
         end(entry)
-        if (outcome.kind === 'unknown') deps.unknown(question)
         return outcome
       }
+      // Whoever finds out later is heard.
       entry.state = 'answered'
       void forgetLater(question.messageId)
+      if (outcome !== undefined) {
+        deps.unknown(question)
+        return outcome
+      }
       log('outcomeUnknown', { request: question.messageId })
       // Unless somebody who submitted later was answered: agents are there, and this one request was lost on its way.
       if (answeredSince <= question.submittedAt)

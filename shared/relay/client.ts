@@ -17,7 +17,7 @@ import {
 } from '@azure/service-bus'
 import type { Clock } from '../clock.ts'
 import { Fault } from '../fault.ts'
-import './unattached-link.ts'
+import './sdk-mends.ts'
 import { onEnd, prepareTcp, type Transport, webSocketOptions } from './transport.ts'
 
 export type RelayAddress =
