@@ -410,27 +410,45 @@ describe('a write in doubt', () => {
     expect(bench.writes(sam)).toBe(1)
   })
 
-  test('the connection broke before it was done: unknown, and not finished', async () => {
+  test('the connection broke before it was done: no answer yet, and the next delivery does it', async () => {
     const wish = bench.wish(sam, fine)
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'modify' })
-    expect(await bench.outcome(wish)).toEqual({ kind: 'unknown' })
+    await expect(bench.deliver(wish)).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
     expect(bench.deps.journal.unfinished()).toMatchObject([{ messageId: wish.messageId, begun: expect.anything() }])
-    expect(bench.deps.tally.read()).toMatchObject({ unknown: 1 })
-    // Delivered again after all, it is looked at again.
     expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'done' })
     expect(bench.deps.journal.unfinished()).toEqual([])
   })
 
-  test('no answer within the limit: unknown, though the server does it later', async () => {
+  test('too late to begin again, nobody can tell whether it is still to come: unknown', async () => {
+    const wish = bench.wish(sam, fine)
+    bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'modify' })
+    await expect(bench.deliver(wish)).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
+    await bench.clock.advance(times.startWithinMs + 1)
+    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
+    expect(bench.deps.journal.unfinished()).toHaveLength(1)
+  })
+
+  test('the connection broke after it was done, and the directory was away for a look: no answer yet, and never "not changed"', async () => {
+    const wish = bench.wish(sam, fine)
+    bench.server.control.fault({ kind: 'dropAfterWrite', operation: 'modify' })
+    const passwordState = () => Promise.reject(new Fault('DIRECTORY_UNAVAILABLE', 'away'))
+    const blind = { ...bench.deps, directory: { ...bench.deps.directory, passwordState } }
+    await expect(bench.deliver(wish, {}, blind)).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
+    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'done' })
+    expect(bench.writes(sam)).toBe(1)
+  })
+
+  test('no answer within the limit: none to anybody, and the next delivery sees what the server did later', async () => {
     const wish = bench.wish(sam, fine)
     bench.server.control.fault({ kind: 'hang', operation: 'modify' })
     const held = bench.server.control.whenHeld()
     const outcome = bench.outcome(wish)
     await held
     await bench.clock.advance(times.ldapMs)
-    expect(await outcome).toEqual({ kind: 'unknown' })
+    await expect(outcome).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
     bench.server.control.clearFaults()
-    expect(bench.deps.journal.unfinished()).toHaveLength(1)
+    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'done' })
+    expect(bench.writes(sam)).toBe(1)
   })
 
   test('must change was lost on the way, the password was set: both are done', async () => {

@@ -7,7 +7,7 @@
  *  - killed between that note and the reply: the next delivery, here or at another agent, asks the directory first;
  *  - killed after the reply: the next delivery here sends the recorded reply again, elsewhere asks the directory first;
  *  - never delivered again, or its reply never taken by the broker: settle.ts finds out and says so with an event.
- * A fault that trying again may mend gives the message back after a pause; a journal that cannot be written ends the agent.
+ * A fault that trying again may mend gives the message back after a pause, a write in doubt when its lock runs out; a journal that cannot be written ends the agent.
  */
 import type { Clock } from '../shared/clock.ts'
 import { Fault, faultWord, isFault } from '../shared/fault.ts'
@@ -104,6 +104,8 @@ export function runLoop({ relay: settings, connect, handle, fatal, clock, log }:
     } catch (error) {
       log('listenerError', { request: String(delivery.messageId), fault: faultWord(error) })
       if (isFault(error, 'JOURNAL_FAILED')) return fatal(error)
+      // Nobody may look before the write is over, one way or the other: that is when the lock runs out.
+      if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return
       await clock.sleep(pauseMs, { unref: true })
       // If this fails too, the lock runs out by itself.
       await soon(delivery.abandon()).catch(() => {})

@@ -3,8 +3,8 @@
  * later one.
  *
  * First: find, refuse what must not be touched, note in the journal that a write begins, write. Again: ask the directory
- * what became of the earlier attempt before anything else (redelivery.ts). An answer is `unknown` exactly where the
- * connection broke after the write had been handed over and reading back could not tell.
+ * what became of the earlier attempt before anything else (redelivery.ts). A write whose connection broke, and of which
+ * reading back cannot tell, is left without an answer: DIRECTORY_WRITE_IN_DOUBT. The next delivery finds out.
  */
 import { isFault } from '../shared/fault.ts'
 import { isPolicyRefusal } from '../shared/outcome.ts'
@@ -102,8 +102,11 @@ async function write(attempt: Attempt): Promise<AgentOutcome> {
     if ('extrasRefused' in result) job.refused(result.extrasRefused)
     return { kind: 'done' }
   } catch (error) {
-    if (isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) return readBack(job, user, attempt.passwords.fresh, directory)
-    throw error
+    if (!isFault(error, 'DIRECTORY_WRITE_IN_DOUBT')) throw error
+    const found = await readBack(job, user, attempt.passwords.fresh, directory)
+    // Unanswered: when its lock has run out, so has the write, and there is always one more delivery, which can say more.
+    if (found === undefined) throw error
+    return found
   }
 }
 
@@ -156,13 +159,13 @@ async function settleEarlier(attempt: Attempt): Promise<AgentOutcome> {
 }
 
 /** The connection was lost under the write: look once, on a new one. Not seeing a change proves nothing yet. */
-async function readBack(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome> {
+async function readBack(job: ResetJob, user: User, password: Secret, directory: Directory): Promise<AgentOutcome | undefined> {
   try {
     const state = await directory.passwordState(user)
-    if (job.decisions.changedSince(state, job.ageMs(), user.pwdLastSet) === 'unchanged') return { kind: 'unknown' }
-    return (await directory.provePassword(user, password)) === 'right' ? await finish(job, user, directory) : { kind: 'unknown' }
+    if (job.decisions.changedSince(state, job.ageMs(), user.pwdLastSet) === 'unchanged') return undefined
+    return (await directory.provePassword(user, password)) === 'right' ? await finish(job, user, directory) : undefined
   } catch (error) {
-    if (isFault(error)) return { kind: 'unknown' }
+    if (isFault(error)) return undefined
     throw error
   }
 }

@@ -109,7 +109,6 @@ const everywhere: Record<string, Fire> = {
   settlementsInDoubt: bus({ kind: 'settlementsInDoubt', queue: 'requests', count: 2 }, 1_500),
   requestsHeld: bus({ kind: 'holdQueue', queue: 'requests' }, 300, 10_000),
   repliesHeld: bus({ kind: 'holdQueue', queue: 'replies' }, 300, 4_000),
-  requestsRepeated: bus({ kind: 'repeatDeliveries', queue: 'requests', count: 4 }, 1_500),
   repliesRepeated: bus({ kind: 'repeatDeliveries', queue: 'replies', count: 4 }, 1_500),
   requestsDelayed: bus({ kind: 'delayMessages', queue: 'requests', count: 4, ms: 2_000 }, 1_500),
   requestsReordered: bus({ kind: 'newestFirst', queue: 'requests' }, 2_000),

@@ -55,7 +55,9 @@ function refused(world: World, agent: Agent, why: 'policy.history' | 'policy.min
 function readBack(world: World, agent: Agent, decisions: Decisions): void {
   const hand = handOf(agent)
   const change = changeSince(world, ageOf(world, agent, hand, decisions), hand.lookedUp, decisions)
-  decide(agent, change !== 'unchanged' && world.directory.password === 'ours' ? 'done' : 'unknown')
+  if (change !== 'unchanged' && world.directory.password === 'ours') decide(agent, 'done')
+  // loop.ts: no answer, and the lock runs out.
+  else agent.hand = null
 }
 
 const others = (hidden: boolean): Event => ({
