@@ -56,7 +56,11 @@ describe('kept', () => {
     ],
     [
       'its instance died before anything was sent',
-      { requests: [request([], { unanswered: true })], faults: [{ name: 'functionsKilled', from: 0, to: 5_000 }] },
+      { requests: [request([], { unanswered: true })], faults: [{ name: 'functionsKilled', from: 1_001, to: 5_000 }] },
+    ],
+    [
+      'died unseen, and then the instance that would have asked',
+      { requests: [request([answer('unknown', 'unknown')])], faults: [{ name: 'functionsKilled', from: 90_000, to: 91_000 }] },
     ],
     [
       'two presses of which nobody knows which one the flow speaks of',
@@ -114,6 +118,15 @@ describe('broken', () => {
         written: [{ ...elsewhere, at: 1_160 }, written],
       },
       /newer password/,
+    ],
+    [
+      'never settled, although it was set',
+      {
+        requests: [request([answer('unknown', 'unknown')])],
+        written: [written],
+        faults: [{ name: 'functionsKilled', from: 90_000, to: 91_000 }],
+      },
+      /never settled/,
     ],
     ['never settled', { requests: [request([answer('unknown', 'unknown')])] }, /never settled/],
     ['never told', { requests: [request([], { unanswered: true })] }, /ever told/],

@@ -20,6 +20,9 @@ export interface Verdict {
 /** An answer takes its time on a busy machine; nobody waits for ever. */
 const graceMs = 5_000
 
+/** For so long an instance asks again. */
+const followedMs = 300_000
+
 /** After these a password may have been set, if it is not in force any more: somebody else's is. */
 const mayHaveBeen = ['superseded', 'expired']
 
@@ -48,10 +51,12 @@ function judgeRequest(request: Request, writes: readonly Written[], history: His
   if (ours.length > 1) found.push(broken('it was set twice', ours[1]?.at ?? 0))
   const [answer] = told.filter(({ by }) => by === 'answer')
   if (answer && answer.at - submittedAt > limits.answerMs + graceMs) found.push(broken('nobody waits beyond the answer time', answer.at))
-  if (words.at(-1)?.effect === 'unknown') found.push(broken('"unknown" was never settled', told.at(-1)?.at ?? 0))
-  // Its instance died: if nothing was sent before that, nobody can know.
-  if (told.length === 0 && !request.ambiguous && !(unanswered && history.faults.some(({ name }) => name === 'functionsKilled')))
-    found.push(broken('nobody was ever told', submittedAt))
+  // No agent had it, and the instance that would have asked again is gone: docs/reliability.md, what is not promised.
+  const forgotten =
+    ours.length === 0 &&
+    history.faults.some(({ name, from }) => name === 'functionsKilled' && from > submittedAt && from < submittedAt + followedMs)
+  if (words.at(-1)?.effect === 'unknown' && !forgotten) found.push(broken('"unknown" was never settled', told.at(-1)?.at ?? 0))
+  if (told.length === 0 && !request.ambiguous && !(unanswered && forgotten)) found.push(broken('nobody was ever told', submittedAt))
   return found
 }
 
