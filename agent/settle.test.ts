@@ -182,10 +182,10 @@ describe('what', () => {
     const wish = bench.wish(sam, fine)
     bench.server.control.fault({ kind: 'hang', operation: 'modify' })
     const held = bench.server.control.whenHeld()
-    const outcome = bench.outcome(wish)
+    const inDoubt = expect(bench.deliver(wish)).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
     await held
     await bench.clock.advance(times.ldapMs)
-    expect(await outcome).toEqual({ kind: 'unknown' })
+    await inDoubt
     bench.server.control.clearFaults()
     await bench.clock.advance(1)
     await expect.poll(() => bench.writes(sam)).toBe(1)
@@ -221,10 +221,10 @@ describe('what', () => {
     expect(await outcomeOf()).toEqual({ kind: 'policy.length', minLength: 10 })
   })
 
-  test('an unknown that could be settled meanwhile is not told again', async () => {
+  test('a doubt that the next delivery has ended is not told again', async () => {
     const wish = bench.wish(sam, fine)
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'modify' })
-    expect(await bench.outcome(wish)).toEqual({ kind: 'unknown' })
+    await expect(bench.deliver(wish)).rejects.toMatchObject({ code: 'DIRECTORY_WRITE_IN_DOUBT' })
     expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'done' })
     expect(await outcomeOf()).toBeUndefined()
   })
