@@ -14,21 +14,15 @@ vi.setConfig({ testTimeout: 120_000 })
 const alone: Limits = { agents: 1, faults: 1, others: 1 }
 const together: Limits = { agents: 2, faults: 1, others: 0 }
 
-describe('no promise is broken in any state', () => {
-  test.each([
-    ['one agent, one fault, somebody else', alone],
-    ['two agents, one fault', together],
-  ])('%s', (name, limits) => {
-    const { states, actions, told, violation } = search(limits)
-    process.stdout.write(`model: ${name}: ${states} states\n`)
-    expect(violation).toBeUndefined()
-    expect(states).toBeGreaterThan(100_000)
-    // What never happened was not tried.
-    const somebody = limits.others > 0 ? events : events.filter(({ name }) => !name.startsWith('somebody'))
-    expect([...actions].toSorted()).toEqual([...somebody, ...agentSteps, ...faults].map(({ name }) => name).toSorted())
-    const words = ['directoryUnavailable', 'done', 'expired', 'policy.minAge', ...(limits.others > 0 ? ['superseded'] : []), 'unknown']
-    expect([...told].toSorted()).toEqual(words)
-  })
+/** Two agents with a fault are a step of .ci/run: npm run model. */
+test('no promise is broken in any state: one agent, one fault, somebody else', () => {
+  const { states, actions, told, violation } = search(alone)
+  process.stdout.write(`model: ${states} states\n`)
+  expect(violation).toBeUndefined()
+  expect(states).toBeGreaterThan(100_000)
+  // What never happened was not tried.
+  expect([...actions].toSorted()).toEqual([...events, ...agentSteps, ...faults].map(({ name }) => name).toSorted())
+  expect([...told].toSorted()).toEqual(['directoryUnavailable', 'done', 'expired', 'policy.minAge', 'superseded', 'unknown'])
 })
 
 describe('a wrong decision breaks one', () => {
