@@ -16,7 +16,7 @@ const usage = `npm run chaos -- [options]
   --resets M       how many passwords are submitted (default 200)
   --agents K       how many agents (1 to 4, default 3)
   --faults LIST    all (default), or names with commas between them
-  --every S        instead: a fault every S seconds for a minute, under as much load as ten people make
+  --every S        instead: a fault every S seconds for a minute, under as much load as four people make
   --directory D    embedded (default) or samba
   --plant NAME     agents that decide wrongly: the run must find it
   --json           progress to standard error; the last line is one JSON object

@@ -39,9 +39,10 @@ export interface ChaosResult extends Verdict {
 const roundsOf = (resets: number) => Math.max(1, Math.min(5, Math.floor(resets / 200)))
 /** The shortest that hold together, so that a run takes minutes (shared/times.ts). */
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
-const workers = 10
+/** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
+const workers = 4
 /** As many faults at once; and by so many requests the load may be ahead of them: most faults need some to meet. */
-const atOnce = 3
+const atOnce = 2
 const lead = 60
 /** Dead, looked at every 5 s, swept every minute. */
 const settlesWithinMs = 150_000
