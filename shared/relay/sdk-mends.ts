@@ -3,10 +3,10 @@
  *
  * - Of a link that was revived on a new connection and is not attached yet, asking for its address throws. The SDK asks in a
  *   timer and in an abort listener of a put-token request (azure-sdk-for-js #10943; core-amqp 4.4.2).
- * - A link whose opening is given up is closed without waiting (service-bus 7.9.5, LinkEntity), and on a dead connection that
- *   ends a minute later in a rejection that nobody handles. Whoever does wait still gets it.
+ * - Closing a link of a dead connection is rejected after a minute. The SDK closes links in timers, too, where nobody hears that
+ *   (service-bus 7.9.5, ReceiverHelper.drain); and whoever waits for it can do no more: such a link counts as closed.
  */
-import { Receiver } from 'rhea-promise'
+import { OperationTimeoutError, Receiver } from 'rhea-promise'
 
 const link = Object.getPrototypeOf(Receiver.prototype)
 
@@ -17,8 +17,10 @@ Object.defineProperty(link, 'address', {
 })
 
 const { close } = link
-link.close = function (this: Receiver, ...how: Parameters<Receiver['close']>) {
-  const closing: Promise<void> = close.apply(this, how)
-  closing.catch(() => {})
-  return closing
+link.close = async function (this: Receiver, ...how: Parameters<Receiver['close']>): Promise<void> {
+  try {
+    await close.apply(this, how)
+  } catch (error) {
+    if (!(error instanceof OperationTimeoutError)) throw error
+  }
 }
