@@ -46,24 +46,27 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
 
   async function worker(): Promise<void> {
     while (await mayStart(requests.length)) {
+      if (free.size === 0) return
       const person = random.pick([...free])
       free.delete(person)
-      try {
-        await oneFlow(person)
-      } finally {
-        if (!onceEach) free.add(person)
-      }
+      const submitted = await oneFlow(person)
+      if (!onceEach || !submitted) free.add(person)
     }
   }
 
-  async function oneFlow(person: SampleUser): Promise<void> {
+  /** False: a fault met them before they could submit anything. */
+  async function oneFlow(person: SampleUser): Promise<boolean> {
     const flow = await passGate(system, person).catch(() => undefined)
-    if (flow === undefined) return sleep(200)
+    if (flow === undefined) {
+      await sleep(200)
+      return false
+    }
     const elsewhere = setElsewhere && random.next() < 0.15 ? setByAnother(person, setElsewhere) : undefined
     const first = await submit(person, flow, random.next() < 0.05)
     // Nothing was changed, and the same flow is still good: they try again.
     if (first.told.at(-1)?.effect === 'notChanged' && random.next() < 0.5) await submit(person, flow, false)
     await elsewhere
+    return true
   }
 
   async function submit(person: SampleUser, flow: ResetFlow, twice: boolean): Promise<Submitted> {
