@@ -325,14 +325,24 @@ describe('a redelivery', () => {
     expect(await bench.outcome(wish, { deliveryCount: 2 }, other())).toEqual({ kind: 'done' })
   })
 
-  test('changed by somebody else since: superseded, and left as it is', async () => {
+  test('changed by somebody else since: left as it is, and not said to be over as long as ours could still come', async () => {
     const wish = bench.wish(sam, fine)
     await expect(bench.deliver(wish, {}, dying('finish'))).rejects.toThrow('killed')
     await bench.clock.advance(3_000)
     await bench.setPassword(sam, `${fine}-later`)
     await bench.clock.advance(7_000)
+    expect(await bench.outcome(wish, { deliveryCount: 1 }, reborn())).toEqual({ kind: 'unknown' })
+    expect(await bench.outcome(wish, { deliveryCount: 1 }, other())).toEqual({ kind: 'unknown' })
+    expect(bench.has(sam, `${fine}-later`)).toBe(true)
+  })
+
+  test('changed by somebody else since, and this agent alone had it and never began: superseded', async () => {
+    const wish = bench.wish(sam, fine)
+    await expect(bench.deliver(wish, {}, dying('begin'))).rejects.toThrow('killed')
+    await bench.clock.advance(3_000)
+    await bench.setPassword(sam, `${fine}-later`)
+    await bench.clock.advance(7_000)
     expect(await bench.outcome(wish, { deliveryCount: 1 }, reborn())).toEqual({ kind: 'superseded' })
-    expect(await bench.outcome(wish, { deliveryCount: 1 }, other())).toEqual({ kind: 'superseded' })
     expect(bench.has(sam, `${fine}-later`)).toBe(true)
   })
 

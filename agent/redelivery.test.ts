@@ -33,7 +33,11 @@ describe('in every situation', () => {
       if (end === 'expired')
         expect(situation).toMatchObject({ change: 'unchanged', mayBegin: false, neverBegunHere: true, othersHadIt: false })
       // Somebody else's change is only what is seen to have changed and is not ours.
-      if (end === 'superseded') expect([situation.change, proof]).toEqual(['changed', 'wrong'])
+      if (end === 'superseded') {
+        expect([situation.change, proof]).toEqual(['changed', 'wrong'])
+        // And is never told while an earlier write could still come.
+        expect(situation).toMatchObject({ neverBegunHere: true, othersHadIt: false })
+      }
       // Done only by proof.
       if (end === 'finish') expect(proof).toBe('right')
       if (proof === 'unsure') expect(end).toBe('unknown')

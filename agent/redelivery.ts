@@ -48,14 +48,15 @@ export function nextStep({ change, mayBegin, neverBegunHere, othersHadIt }: Situ
 export type Verdict = 'finish' | 'superseded' | 'write' | 'unknown'
 
 /**
- * After the bind with the new password. A wrong one proves that somebody else changed it. If "must change" hides whether
- * anybody did, it is written only by whoever knows that nobody began: a help desk's reset looks just the same.
+ * After the bind with the new password. A wrong one proves that somebody else changed it; that ours will not come yet is known
+ * only to whoever knows that nobody began: a directory that hangs may have an earlier write in its buffers. If "must change" hides
+ * whether anybody changed it, the same one may write: a help desk's reset looks just the same.
  */
-export function afterProof(proof: Proof, situation: Situation): Verdict {
+export function afterProof(proof: Proof, { change, mayBegin, neverBegunHere, othersHadIt }: Situation): Verdict {
   if (proof === 'right') return 'finish'
-  if (proof === 'unsure') return 'unknown'
-  if (situation.change === 'changed') return 'superseded'
-  return situation.mayBegin && situation.neverBegunHere && !situation.othersHadIt ? 'write' : 'unknown'
+  if (proof === 'unsure' || !neverBegunHere || othersHadIt) return 'unknown'
+  if (change === 'changed') return 'superseded'
+  return mayBegin ? 'write' : 'unknown'
 }
 
 /** The same once the message is dead: nobody can begin any more, so a wrong password means it is not and will not be ours. */

@@ -22,6 +22,11 @@ test.each(['CN', 'CN=', '=x', 'CN=x,', 'CN=x,,DC=y', 'CN=a+SN=b', 'CN="x"', 'CN=
   expect(parseDn(text)).toBeUndefined()
 })
 
+test('a blank behind a backslash is written so that it stays', () => {
+  expect(escapeValue('\\ ')).toBe('\\\\\\ ')
+  expect(parseDn(`CN=${escapeValue('\\ ')}`)?.[0]?.value).toBe('\\ ')
+})
+
 test('every value survives being written and read', () => {
   // What is special must come often, and digits behind a backslash.
   const character = fc.oneof(fc.constantFrom(...'\\\\\\,+"<>;=# 45cC'), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }))

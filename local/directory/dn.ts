@@ -61,7 +61,8 @@ export function escapeValue(value: string): string {
   const escaped = value
     .replaceAll(/[,\\+"<>;=]/g, '\\$&')
     .replaceAll(/[\0\n\r]/g, (c) => `\\0${c.charCodeAt(0).toString(16).toUpperCase()}`)
-  return escaped.replace(/^[ #]/, '\\$&').replace(/(?<=[^\\]) $/, '\\ ')
+  // A blank that is the whole value is escaped by the first of these.
+  return escaped.replace(/^[ #]/, '\\$&').replace(value.length > 1 ? / $/ : /(?!)/, '\\ ')
 }
 
 export const formatDn = (dn: Dn): string => dn.map(({ type, value }) => `${type}=${escapeValue(value)}`).join(',')
