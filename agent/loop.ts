@@ -7,7 +7,8 @@
  *  - killed between that note and the reply: the next delivery, here or at another agent, asks the directory first;
  *  - killed after the reply: the next delivery here sends the recorded reply again, elsewhere asks the directory first;
  *  - never delivered again, or its reply never taken by the broker: settle.ts finds out and says so with an event.
- * A fault that trying again may mend gives the message back after a pause, a write in doubt when its lock runs out; a journal that cannot be written ends the agent.
+ * A fault that trying again may mend gives the message back after a pause, a write in doubt leaves it until its lock runs out; a
+ * journal that cannot be written ends the agent.
  */
 import type { Clock } from '../shared/clock.ts'
 import { Fault, faultWord, isFault } from '../shared/fault.ts'

@@ -17,8 +17,6 @@ export interface Scene {
   forwarder: Forwarder
   crew: Crew
   random: Random
-  /** One operation of the directory, lock and all: what lasts longer makes a write uncertain. */
-  ldapMs: number
 }
 
 export type Fire = (scene: Scene) => Promise<boolean>

@@ -78,7 +78,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   const begun: BegunLine[] = []
   const crew = gatherCrew(system, random, (line) => begun.push(line))
   const known = new Map<string, number>()
-  const scene = { system, forwarder, crew, random, ldapMs: times.ldapMs }
+  const scene = { system, forwarder, crew, random }
   const plan = planOf(faultsOn(directory), run)
   const faults: FaultFired[] = []
   let begunFaults = 0
