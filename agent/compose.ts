@@ -3,8 +3,11 @@
  * use the same, so what the one proves is what the other will do.
  */
 import { readFileSync } from 'node:fs'
-import { ClientCertificateCredential, ClientSecretCredential, type TokenCredential } from '@azure/identity'
 import type { RelaySettings } from '../shared/relay/client.ts'
+import type { Secret } from '../shared/secret.ts'
+import { certificateFiles } from './credential/files.ts'
+import { readPassphrase } from './credential/passphrase.ts'
+import { type Passphrase, type SignIn, signInByFile, signInBySecret, type TokenCredential } from './credential/sign-in.ts'
 import type { DirectorySettings, ForestSettings } from './directory/directory.ts'
 import type { Forest } from './directory-settings.ts'
 import { type AgentSettings, readSecretFile } from './settings.ts'
@@ -12,13 +15,25 @@ import { type AgentSettings, readSecretFile } from './settings.ts'
 export const localAuthority = ({ localCaFile }: Pick<AgentSettings, 'localCaFile'>): string | undefined =>
   localCaFile === undefined ? undefined : readFileSync(localCaFile, 'utf8')
 
-export function openCredential({ tenantId, identity }: AgentSettings, localCa: string | undefined): TokenCredential {
-  const local = localCa === undefined ? {} : { disableInstanceDiscovery: true, tlsOptions: { ca: localCa } }
-  const options = { authorityHost: identity.authority, ...local }
-  const { clientId, certificateFile, secretFile } = identity
-  if (certificateFile !== undefined)
-    return new ClientCertificateCredential(tenantId, clientId, { certificatePath: certificateFile }, options)
-  return new ClientSecretCredential(tenantId, clientId, textOf(secretFile ?? ''), options)
+export const signInOf = ({ tenantId, identity }: AgentSettings, localCa: string | undefined): SignIn => {
+  return { tenantId, clientId: identity.clientId, authority: identity.authority, localCa }
+}
+
+/** Read once: it stays as long as the agent does. */
+export function passphraseOf({ identity: { passphraseFile } }: AgentSettings): Passphrase {
+  let passphrase: Promise<Secret> | undefined
+  return async () => {
+    if (passphraseFile === undefined) return undefined
+    passphrase ??= readPassphrase(passphraseFile)
+    return passphrase
+  }
+}
+
+export function openCredential(settings: AgentSettings, localCa: string | undefined): TokenCredential {
+  const { certificateFile, secretFile } = settings.identity
+  const signIn = signInOf(settings, localCa)
+  if (certificateFile === undefined) return signInBySecret(signIn, textOf(secretFile ?? ''))
+  return signInByFile(certificateFiles(certificateFile), passphraseOf(settings), signIn)
 }
 
 export function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca: string | undefined): RelaySettings {
