@@ -3,11 +3,16 @@
  * use the same, so what the one proves is what the other will do.
  */
 import { readFileSync } from 'node:fs'
+import type { Clock } from '../shared/clock.ts'
+import type { Log } from '../shared/log.ts'
 import type { RelaySettings } from '../shared/relay/client.ts'
 import type { Secret } from '../shared/secret.ts'
+import { type OwnCertificate, ownName } from './credential/certificate.ts'
 import { certificateFiles } from './credential/files.ts'
+import { graphScope, openApplication } from './credential/graph.ts'
 import { readPassphrase } from './credential/passphrase.ts'
-import { type Passphrase, type SignIn, signInByFile, signInBySecret, type TokenCredential } from './credential/sign-in.ts'
+import type { RenewalDeps } from './credential/renewal.ts'
+import { type Passphrase, type SignIn, signInBy, signInByFile, signInBySecret, type TokenCredential } from './credential/sign-in.ts'
 import type { DirectorySettings, ForestSettings } from './directory/directory.ts'
 import type { Forest } from './directory-settings.ts'
 import { type AgentSettings, readSecretFile } from './settings.ts'
@@ -34,6 +39,26 @@ export function openCredential(settings: AgentSettings, localCa: string | undefi
   const signIn = signInOf(settings, localCa)
   if (certificateFile === undefined) return signInBySecret(signIn, textOf(secretFile ?? ''))
   return signInByFile(certificateFiles(certificateFile), passphraseOf(settings), signIn)
+}
+
+/** Undefined where the agent signs in by a client secret, which it cannot renew. */
+export function renewalOf(
+  settings: AgentSettings,
+  localCa: string | undefined,
+  { clock, log }: { clock: Clock; log: Log },
+): RenewalDeps | undefined {
+  const { certificateFile, clientId, graphUrl } = settings.identity
+  if (certificateFile === undefined) return undefined
+  const signIn = (own: OwnCertificate) => signInBy(own, signInOf(settings, localCa))
+  return {
+    files: certificateFiles(certificateFile),
+    passphrase: passphraseOf(settings),
+    commonName: ownName(),
+    application: (own) => openApplication({ graphUrl, clientId, credential: signIn(own), clock, localCa }),
+    proveSignIn: async (own) => void (await signIn(own).getToken(graphScope)),
+    clock,
+    log,
+  }
 }
 
 export function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca: string | undefined): RelaySettings {

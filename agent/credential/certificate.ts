@@ -6,6 +6,7 @@
  * AES-256); the public part stays readable, so that its end can be told without the key. Profile: RFC 5280.
  */
 import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { Fault } from '../../shared/fault.ts'
 import type { Secret } from '../../shared/secret.ts'
@@ -38,6 +39,9 @@ export const isExpired = ({ notAfter }: Certificate, now: number): boolean => no
 
 /** After six months, or half its life where that is shorter. */
 export const renewalDueAt = ({ notBefore, notAfter }: Certificate): number => notBefore + Math.min(renewAfterMs, (notAfter - notBefore) / 2)
+
+/** What its certificate is called: administrators see it in a list beside others. */
+export const ownName = (): string => `password-writeback ${hostname()}`.slice(0, 64)
 
 const generate = promisify(generateKeyPair)
 const sha256WithRsa = sequence(oid('1.2.840.113549.1.1.11'), nothing())

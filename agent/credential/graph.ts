@@ -65,12 +65,12 @@ export const keyOf = ({ keys }: Registration, { der, thumbprint }: Certificate):
 
 /** One call with its retries. */
 const callMs = 20_000
-const graphScope = 'https://graph.microsoft.com/.default'
+export const graphScope = 'https://graph.microsoft.com/.default'
 
 export function openApplication({ graphUrl, clientId, credential, clock, localCa }: GraphOptions): ApplicationInGraph {
   const client = createDefaultHttpClient()
   const pipeline = createPipelineFromOptions({
-    retryOptions: { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 },
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
     redirectOptions: { maxRetries: 0 },
     ...(localCa !== undefined && { tlsOptions: { ca: localCa } }),
   })

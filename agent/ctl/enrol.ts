@@ -7,11 +7,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '../../shared/clock.ts'
+import { ownName } from '../credential/certificate.ts'
 import { openApplication } from '../credential/graph.ts'
 import type { TokenCredential } from '../credential/sign-in.ts'
 import { fileVariable } from '../settings.ts'
 import { graphTools, signInAsAdministrator } from './enrol/administrator.ts'
-import { checkMaking, commonName, found, type Made, type Making, make } from './enrol/make.ts'
+import { checkMaking, found, type Made, type Making, make } from './enrol/make.ts'
 import { register } from './enrol/register.ts'
 import { defaultCertificateFile, type EnrolSettings, isChange, readEnrolSettings, writeIdentity } from './enrol/settings-file.ts'
 import { explain } from './explain.ts'
@@ -148,7 +149,7 @@ async function showPlan(enrolment: Enrolment, io: Io): Promise<number> {
     return exitCodes.done
   }
   const where = making.renew ? `a successor of ${making.certificateFile}, beside it` : making.certificateFile
-  io.print(`Would make   ${where}: RSA-2048, CN=${commonName()}, 12 months`)
+  io.print(`Would make   ${where}: RSA-2048, CN=${ownName()}, 12 months`)
   io.print(`For          application ${settings.identity.clientId} in tenant ${settings.tenantId}`)
   io.print(`Would ${enrolment.administrator ? 'register it, after you signed in' : 'show how to register it'}; nothing was made.`)
   return exitCodes.done

@@ -7,9 +7,8 @@
  */
 import { existsSync } from 'node:fs'
 import { chmod, readFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import type { Secret } from '../../../shared/secret.ts'
-import { type Certificate, makeCertificate, privatePem, publicPem, readPublic } from '../../credential/certificate.ts'
+import { type Certificate, makeCertificate, ownName, privatePem, publicPem, readPublic } from '../../credential/certificate.ts'
 import { certificateFiles, nextOf, replace, writeNew } from '../../credential/files.ts'
 import { newPassphrase, protectByDpapi, protectBySystemd, readPassphrase } from '../../credential/passphrase.ts'
 import { UsageError } from '../program.ts'
@@ -40,7 +39,6 @@ export interface Made {
 }
 
 export const systemdName = 'certificate-passphrase'
-export const commonName = (): string => `password-writeback ${hostname()}`.slice(0, 64)
 const publicFileOf = (certificateFile: string) => `${certificateFile.replace(/\.(pem|crt)$/, '')}.cer`
 
 /** @throws UsageError before anything is written. */
@@ -67,7 +65,7 @@ export async function make(making: Making): Promise<Made> {
   checkMaking(making)
   const { certificateFile, renew, force, now } = making
   const { passphrase, passphraseFile, unitLine } = await passphraseFor(making)
-  const own = await makeCertificate(commonName(), now)
+  const own = await makeCertificate(ownName(), now)
   const pem = privatePem(own, passphrase)
   const files = certificateFiles(certificateFile)
   if (force) await files.dropNext()
