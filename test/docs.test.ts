@@ -14,7 +14,7 @@ import { readSettings as readAgentSettings } from '../agent/settings.ts'
 import { answers } from '../functions/http/answers.ts'
 import { problems } from '../functions/http/problem.ts'
 import { readSettings as readFunctionsSettings, settingsSchema } from '../functions/settings.ts'
-import { queues } from '../infra/topology.ts'
+import { queues, vault } from '../infra/topology.ts'
 import { faultCodes } from '../shared/fault.ts'
 import { createLog, type EventName, events } from '../shared/log.ts'
 import { linkConditions, outcomes } from '../shared/outcome.ts'
@@ -418,7 +418,35 @@ describe('deploy.md', () => {
   })
 })
 
-test.each(Object.entries(docs))('what %s.md points at exists', (_name, text) => {
+describe('keys.md', () => {
+  const keys = read('docs/keys.md')
+
+  test('every key of the vault and every setting that holds or names a secret', () => {
+    const ofAgent = [...read('agent/settings.ts').matchAll(/^ {2}\['(?:relay|identity)\.(\w+)', /gm)].map(([, name = '']) => name)
+    expect(ofAgent.length).toBeGreaterThan(4)
+    const ofFunctions = Object.keys(settingsSchema.shape).filter((name) => /^(ServiceBus|DataStorage|MAIL_URL|LOCAL_CA_FILE)$/.test(name))
+    const all = [...Object.values(vault.keys), ...Object.values(vault.secrets), ...ofAgent, 'bindPasswordFile', ...ofFunctions]
+    expect(all.filter((name) => !keys.includes(name))).toEqual([])
+  })
+
+  test('who holds it and how it is replaced, line by line', () => {
+    const lines =
+      keys
+        .split('## An agent')[0]
+        ?.split('\n')
+        .filter((line) => /^\| (?!what|---)/.test(line)) ?? []
+    expect(lines.length).toBeGreaterThan(25)
+    for (const line of lines)
+      expect(
+        cells(line)
+          .slice(0, 2)
+          .every((cell) => cell.length > 3),
+        line,
+      ).toBe(true)
+  })
+})
+
+test.each(Object.entries({ ...docs, keys: read('docs/keys.md') }))('what %s.md points at exists', (_name, text) => {
   const paths = [...text.matchAll(/`((?:functions|agent|shared|infra|local|test|docs)\/[\w./-]+)`/g)].map(([, path = '']) => path)
   const links = [...text.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = '']) => `docs/${path}`)
   expect([...paths, ...links].filter((path) => !existsSync(new URL(path, root)))).toEqual([])
