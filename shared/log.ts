@@ -15,6 +15,8 @@ export const events = {
   resetStarted: { id: 31001, level: 'info' },
   resetDone: { id: 31002, level: 'info' },
   resetFailed: { id: 31003, level: 'warning' },
+  onboarded: { id: 31005, level: 'info' },
+  offboarded: { id: 31013, level: 'info' },
   agentStarted: { id: 31015, level: 'info' },
   agentStopped: { id: 31016, level: 'info' },
   keyVersionsMade: { id: 31018, level: 'info' },
