@@ -42,6 +42,14 @@ export const events = {
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
+  rolloverAdopted: { id: 34030, level: 'info' },
+  rolloverUnproved: { id: 34031, level: 'error' },
+  rolloverAbandoned: { id: 34032, level: 'error' },
+  keyVersionsDisabled: { id: 34033, level: 'info' },
+  rolloverFailed: { id: 34034, level: 'error' },
+  writebackSwitched: { id: 34035, level: 'warning' },
+  agentRevoked: { id: 34036, level: 'warning' },
+  agentAdmitted: { id: 34037, level: 'warning' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -58,6 +66,8 @@ const shapes = {
   boot: id,
   domain: id,
   keyVersion: id,
+  /** The run that makes or retires key versions. */
+  rollover: id,
   trace: id,
   outcome: word,
   fault: word,
