@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 
-export interface EvidenceFacts {
+export type EvidenceFacts = {
   kind: 'begun' | 'adopted' | 'abandoned' | 'disabled'
   rolloverId: string
   why: 'first' | 'schedule' | 'byHand' | 'enable' | 'incident' | 'revoke'
@@ -24,7 +24,7 @@ export interface EvidenceFacts {
   overridden?: string
 }
 
-export interface Link {
+export type Link = {
   sequence: number
   /** SHA-256 of the record before, in hex; zeros in the first. */
   previous: string

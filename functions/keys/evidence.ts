@@ -29,7 +29,7 @@ import type { Vault, VersionFacts } from './vault.ts'
 
 export type { EvidenceFacts } from '../../shared/evidence.ts'
 
-export interface Chain {
+export type Chain = {
   state: 'intact' | 'broken'
   problems: string[]
   head: string | undefined
