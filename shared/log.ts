@@ -21,6 +21,7 @@ export const events = {
   agentStopped: { id: 31016, level: 'info' },
   keyVersionsMade: { id: 31018, level: 'info' },
   heartbeat: { id: 31019, level: 'info' },
+  evidenceHead: { id: 31021, level: 'info' },
   listenerError: { id: 31034, level: 'warning' },
   relayDown: { id: 31044, level: 'error' },
   relayError: { id: 32002, level: 'warning' },
@@ -41,6 +42,7 @@ export const events = {
   rowRejected: { id: 34014, level: 'error' },
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
+  evidenceBroken: { id: 34021, level: 'error' },
   keysUnavailable: { id: 34016, level: 'error' },
   rolloverAdopted: { id: 34030, level: 'info' },
   rolloverUnproved: { id: 34031, level: 'error' },
@@ -68,6 +70,8 @@ const shapes = {
   keyVersion: id,
   /** The run that makes or retires key versions. */
   rollover: id,
+  /** SHA-256 in hex. */
+  hash: id,
   trace: id,
   outcome: word,
   fault: word,

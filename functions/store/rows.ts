@@ -25,14 +25,17 @@ export interface Rows {
   replace<T>(table: TableName, partition: string, row: string, value: T, etag: string): Promise<string>
   put<T>(table: TableName, partition: string, row: string, value: T): Promise<string>
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
-  /** Rejected rows are left out and logged. */
-  list<T>(table: TableName, partition: string): Promise<Row<T>[]>
+  /** Rejected rows are left out and logged; `rejected` is shown them. */
+  list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void): Promise<Row<T>[]>
   /**
    * Writes rows that are under another state key again under the current one, each after its MAC was checked; what is
    * rejected, or was changed meanwhile, is left. Answers how many; ends early when the signal aborts.
    */
   renew(table: TableName, signal: AbortSignal): Promise<number>
 }
+
+/** Where it stands, and its text as found: anybody may have written that. */
+export type RejectedRow = Pick<StoredRow, 'rowKey' | 'd'>
 
 export interface RowKey {
   version: string
@@ -97,10 +100,19 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
       checkKeys(partition, rowKey)
       await tables.remove(table, partition, rowKey, etag)
     },
-    async list<T>(table: TableName, partition: string) {
+    async list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void) {
       checkKeys(partition)
       const found = await tables.list(table, partition)
-      const rows = await Promise.all(found.map((row) => opened<T>(table, row).catch(undefinedIfRejected)))
+      const openedOrNot = async (row: FoundRow) => {
+        try {
+          return await opened<T>(table, row)
+        } catch (error) {
+          if (!isFault(error, 'ROW_REJECTED')) throw error
+          rejected?.({ rowKey: row.rowKey, d: row.d })
+          return undefined
+        }
+      }
+      const rows = await Promise.all(found.map(openedOrNot))
       return rows.filter((row) => row !== undefined)
     },
     async renew(table, signal) {
@@ -126,10 +138,6 @@ const renewedAtOnce = 16
 
 function unlessLeft(error: unknown): void {
   if (!isFault(error, 'ROW_REJECTED') && !isFault(error, 'STORE_CONFLICT') && !isFault(error, 'INPUT_REFUSED')) throw error
-}
-
-function undefinedIfRejected(error: unknown): undefined {
-  if (!isFault(error, 'ROW_REJECTED')) throw error
 }
 
 const keyForm = /^[A-Za-z0-9_-]{1,128}$/
