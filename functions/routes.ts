@@ -2,9 +2,10 @@
  * The surface, one table: what can be called, how, and with which body. The entry file and the stand-in host loop over it.
  *
  * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
- * Function keys protect nothing there: people call those routes from a browser. What an administrator calls takes the master key.
+ * Function keys protect nothing there: people call those routes from a browser. Administrators show a token of the tenant.
  */
 import * as z from 'zod'
+import type { Role } from './entra/admin-token.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
@@ -27,25 +28,26 @@ export const routes = [
     name: 'relink',
     method: 'POST',
     route: 'manage/users/{id}/relink',
-    auth: 'admin',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
     body: z.strictObject({ reason: text(500) }),
   },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
 ] as const satisfies readonly Route[]
 
-export interface Route {
+export type Route = {
   name: string
   method: 'GET' | 'POST' | 'PUT'
   route: string
-  /** `admin`: with the app's master key. */
-  auth: 'anonymous' | 'admin'
   body: z.ZodType | undefined
-}
+} & ({ auth: 'anonymous' } | { auth: 'administrator'; role: Role })
 
 export type RouteName = (typeof routes)[number]['name']
 type RouteOf<N extends RouteName> = Extract<(typeof routes)[number], { name: N }>
 /** The parsed body a handler of this route gets. */
 export type BodyOf<N extends RouteName> = RouteOf<N>['body'] extends z.ZodType<infer B> ? B : undefined
+/** Whom the handler of this route is told about. */
+export type AuthOf<N extends RouteName> = RouteOf<N>['auth']
 
 /** Functions without a route: what wakes them. Without `dataType` the host would decode sealed bytes as UTF-8 text. */
 export const triggers = {

@@ -39,6 +39,7 @@ export const events = {
   rowRejected: { id: 34014, level: 'error' },
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
+  administratorRefused: { id: 34030, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
@@ -53,6 +54,8 @@ const shapes = {
   agent: id,
   /** Object id of a cloud object: a number, not a name. */
   person: id,
+  /** Object id of who ordered it. */
+  administrator: id,
   boot: id,
   domain: id,
   keyVersion: id,
