@@ -11,6 +11,9 @@ import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
 import { relink } from './admin/relink.ts'
+import { openAudit } from './audit/audit.ts'
+import { audited } from './audit/audited.ts'
+import { readAudit } from './audit/read.ts'
 import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openPeople } from './entra/graph.ts'
@@ -69,6 +72,7 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
+const audit = openAudit({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -105,6 +109,7 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
+  readAudit: readAudit({ audit }),
   status: status({ agents }),
 }
 
@@ -112,8 +117,10 @@ const admit = openAdmission(administrators(settings))
 for (const one of routes) {
   const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
-  const handler = handlers[name] as Handler
-  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes: method !== 'GET' }) }
+  const changes = method !== 'GET'
+  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
+  const plain = handlers[name] as Handler
+  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }

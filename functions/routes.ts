@@ -9,6 +9,8 @@ import type { Role } from './entra/admin-token.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
+/** Why an administrator does it; kept in the audit. */
+const reason = z.string().trim().min(1).max(500)
 
 export const routes = [
   { name: 'startReset', method: 'POST', route: 'reset', auth: 'anonymous', body: z.strictObject({ username: text(1024) }) },
@@ -30,8 +32,9 @@ export const routes = [
     route: 'manage/users/{id}/relink',
     auth: 'administrator',
     role: 'Writeback.Admin',
-    body: z.strictObject({ reason: text(500) }),
+    body: z.strictObject({ reason }),
   },
+  { name: 'readAudit', method: 'GET', route: 'manage/audit', auth: 'administrator', role: 'Writeback.Admin', body: undefined },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
 ] as const satisfies readonly Route[]
 

@@ -39,6 +39,7 @@ export const events = {
   rowRejected: { id: 34014, level: 'error' },
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
+  administratorActed: { id: 34031, level: 'warning' },
   administratorRefused: { id: 34030, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>

@@ -5,6 +5,7 @@ import { type ProblemCode, problem, problems } from './problem.ts'
 const statuses: Record<ProblemCode, number> = {
   malformedJson: 400,
   invalidBody: 400,
+  invalidQuery: 400,
   unknownGate: 400,
   notSignedIn: 401,
   signInAgain: 401,

@@ -7,6 +7,7 @@
 export const problems = {
   malformedJson: { status: 400, title: 'The body is not valid JSON.' },
   invalidBody: { status: 400, title: 'The body does not have the expected fields.' },
+  invalidQuery: { status: 400, title: 'The query in the address is not as expected.' },
   unknownGate: { status: 400, title: 'This way of proving who you are is not offered.' },
   notSignedIn: { status: 401, title: 'Sign in as an administrator.' },
   signInAgain: { status: 401, title: 'Sign in again: for a change, the sign-in must be recent and as strong as required.' },

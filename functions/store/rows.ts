@@ -27,6 +27,15 @@ export interface Rows {
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
   /** Rejected rows are left out and logged. */
   list<T>(table: TableName, partition: string): Promise<Row<T>[]>
+  page<T>(table: TableName, partition: string, limit: number, after?: string): Promise<Page<T>>
+}
+
+export interface Page<T> {
+  rows: Row<T>[]
+  /** How many were left out because their MAC does not fit; logged. */
+  rejected: number
+  /** Row key of the last one, where more may follow. */
+  last?: string
 }
 
 export interface RowKey {
@@ -97,6 +106,14 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
       const found = await tables.list(table, partition)
       const rows = await Promise.all(found.map((row) => opened<T>(table, row).catch(undefinedIfRejected)))
       return rows.filter((row) => row !== undefined)
+    },
+    async page<T>(table: TableName, partition: string, limit: number, after?: string) {
+      checkKeys(partition, ...(after === undefined ? [] : [after]))
+      const found = await tables.page(table, partition, limit, after)
+      const rows = await Promise.all(found.map((row) => opened<T>(table, row).catch(undefinedIfRejected)))
+      const good = rows.filter((row) => row !== undefined)
+      const last = found.length === limit ? found.at(-1)?.rowKey : undefined
+      return { rows: good, rejected: found.length - good.length, ...(last !== undefined && { last }) }
     },
   }
 }
