@@ -14,6 +14,7 @@ import { busConnectionString, newCredentials, owners, sasRules } from './credent
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
+import type { Administration } from './entra/people.ts'
 import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -47,6 +48,8 @@ export interface System {
   folder: string
   url: string
   tenantId: string
+  /** Who may sign in as an administrator, and through what. */
+  administration: Administration
   forest: SampleForest
   directory: BindTarget
   /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
@@ -142,7 +145,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const tls = { ca: authority.ca, ...(await authority.issue(loopback)) }
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials) }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), pollS: 0.2 }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -166,6 +169,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       folder,
       url: `http://localhost:${port}`,
       tenantId: credentials.tenantId,
+      administration: credentials.administration,
       forest: running.forest,
       directory: running.target,
       forests,
@@ -209,7 +213,11 @@ async function isUp({ url, agents }: System): Promise<void> {
   throw new Error('the agents sent their heartbeats, but the service is still "down"')
 }
 
-const principalsOf = ({ functions, agents }: Credentials) => ({ functions: { ...functions, identityHeader: functions.secret }, agents })
+const principalsOf = ({ functions, agents, administration }: Credentials) => ({
+  functions: { ...functions, identityHeader: functions.secret },
+  agents,
+  administration,
+})
 
 const describe = (addresses: Record<string, string | number>) =>
   Object.entries(addresses)

@@ -9,6 +9,7 @@ import { ClientSecretCredential, type TokenCredential } from '@azure/identity'
 import { makeAuthority } from '../ca.ts'
 import type { StandIn, TlsFiles } from '../stand-in.ts'
 import { type EntraAddresses, type EntraControl, startEntra } from './entra.ts'
+import type { Administration } from './people.ts'
 import type { Application } from './principals.ts'
 
 export const tenantId = '7a0c9a0e-3f0b-4b57-8a35-52d0a4a0c1de'
@@ -59,11 +60,13 @@ function makeManagedIdentity(endpoint: string): TokenCredential {
   }
 }
 
-export async function startTestTenant(): Promise<TestTenant> {
+export async function startTestTenant(more: { administration?: Administration; pollS?: number } = {}): Promise<TestTenant> {
   const authority = await makeAuthority()
   const leaf = await authority.issue({ commonName: 'test', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
   const tls = { ca: authority.ca, ...leaf }
-  const entra = await startEntra({ tls, tenantId, principals: { functions, agents: [agent, nobody] } })
+  const { administration, ...others } = more
+  const principals = { functions, agents: [agent, nobody], ...(administration && { administration }) }
+  const entra = await startEntra({ tls, tenantId, principals, ...others })
   const { issuer, jwksUrl, authorityHost, identityEndpoint } = entra.addresses
   return {
     tls,
