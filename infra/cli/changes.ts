@@ -2,6 +2,7 @@
  * Commands that change something: each is one call, with a reason. What takes longer than an answer is a run, which is
  * followed until it is over.
  */
+import { isFault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { type Command, exitCodes, type Given, plain, refusal, UsageError } from './command.ts'
 import { runText } from './reads.ts'
@@ -108,8 +109,8 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
   show(run)
   while (clock.monotonic() < until) {
     await clock.sleep(pollMs)
-    const answer = await manage.call('GET', 'keys')
-    if (answer.status >= 500) continue
+    const answer = await manage.call('GET', 'keys').catch(passing)
+    if (answer === undefined || answer.status >= 500) continue
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
     if (answer.body.run?.id === run.id) show(answer.body.run)
@@ -118,6 +119,10 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
   if (json) io.print(JSON.stringify({ run }, null, 2))
   io.tell('Still under way. See: npm run admin -- status')
   return exitCodes.underWay
+}
+
+function passing(error: unknown): undefined {
+  if (!isFault(error, 'API_UNAVAILABLE')) throw error
 }
 
 function ended(run: ManageAnswer['body'], body: ManageAnswer['body'], { io, json }: Given): number {

@@ -1,6 +1,6 @@
 /** Commands that change nothing: status, keys, audit. */
 import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, plain, refusal, when } from './command.ts'
+import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
 
 /** One answer, as JSON or as text. */
 async function show(
@@ -76,7 +76,11 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   keys: {
     usage: 'keys [verify]',
     summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact',
-    run: (given) => (given.args[0] === 'verify' ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)),
+    async run(given) {
+      const [verify] = given.args
+      if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
+      return verify ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)
+    },
   },
   audit: {
     usage: 'audit [--before PLACE]',
