@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type Disturbance, type Disturbances, makeDisturbances } from '../faults.ts'
 import type { Json, StandIn, TlsFiles } from '../stand-in.ts'
 import { listen, type WebAnswer, type WebHandler, type WebRequest } from '../web.ts'
+import { answerDirectory } from './applications.ts'
 import { hasThumbprint, readCertificate } from './certificate.ts'
 import { answerIdentityRequest, identityPath } from './managed-identity.ts'
 import type { Application, Principals } from './principals.ts'
@@ -27,6 +28,8 @@ export interface EntraOptions {
   tokenLifetimeS?: number
   /** How often a program may ask whether a person has signed in. */
   pollS?: number
+  /** Who knows it may read and write the directory of applications, as Graph does (applications.ts). */
+  directoryKey?: string
   clock?: Clock
 }
 
@@ -68,6 +71,7 @@ export type EntraControl = {
 
 interface Tenant extends Directory {
   agents: Map<string, Application>
+  directoryKey: string | undefined
   signer: Signer
   clock: Clock
   stats: { tokens: number; refusals: number }
@@ -128,6 +132,7 @@ async function answerAuthority(tenant: Tenant, request: WebRequest): Promise<Web
   if (tenantId !== tenant.tenantId) {
     return tokenRefusalAnswer(refuseToken('tenantNotFound', `Tenant '${tenantId}' not found.`), tenant.clock)
   }
+  if (rest[0] === '-') return answerDirectory(tenant.agents, tenant.directoryKey, request)
   const path = rest.join('/')
   const signedIn = tenant.signIn && (await answerSignIn(tenant.signIn, path, request))
   if (signedIn) return signedIn
@@ -215,6 +220,7 @@ export async function startEntra(options: EntraOptions): Promise<StandIn<EntraAd
   const tenant: Tenant = {
     tenantId,
     agents,
+    directoryKey: options.directoryKey,
     applicationWith: (clientId) => agents.get(clientId),
     signer,
     signIn: administration && { administration, desk: openSignIn(administration, clock), signer, tenantId, clock, pollS },
