@@ -126,7 +126,7 @@ app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
-  keyring.start().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
+  Promise.resolve().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
   // Whoever was here before may have died with replies on its session.
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })

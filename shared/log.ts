@@ -15,6 +15,8 @@ export const events = {
   resetStarted: { id: 31001, level: 'info' },
   resetDone: { id: 31002, level: 'info' },
   resetFailed: { id: 31003, level: 'warning' },
+  onboarded: { id: 31005, level: 'info' },
+  offboarded: { id: 31013, level: 'info' },
   agentStarted: { id: 31015, level: 'info' },
   agentStopped: { id: 31016, level: 'info' },
   keyVersionsMade: { id: 31018, level: 'info' },
@@ -42,6 +44,14 @@ export const events = {
   relinked: { id: 34019, level: 'warning' },
   evidenceBroken: { id: 34021, level: 'error' },
   keysUnavailable: { id: 34016, level: 'error' },
+  rolloverAdopted: { id: 34030, level: 'info' },
+  rolloverUnproved: { id: 34031, level: 'error' },
+  rolloverAbandoned: { id: 34032, level: 'error' },
+  keyVersionsDisabled: { id: 34033, level: 'info' },
+  rolloverFailed: { id: 34034, level: 'error' },
+  writebackSwitched: { id: 34035, level: 'warning' },
+  agentRevoked: { id: 34036, level: 'warning' },
+  agentAdmitted: { id: 34037, level: 'warning' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -58,6 +68,8 @@ const shapes = {
   boot: id,
   domain: id,
   keyVersion: id,
+  /** The run that makes or retires key versions. */
+  rollover: id,
   /** SHA-256 in hex. */
   hash: id,
   trace: id,

@@ -27,6 +27,11 @@ export interface Rows {
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
   /** Rejected rows are left out and logged; `rejected` is shown them. */
   list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void): Promise<Row<T>[]>
+  /**
+   * Writes rows that are under another state key again under the current one, each after its MAC was checked; what is
+   * rejected, or was changed meanwhile, is left. Answers how many; ends early when the signal aborts.
+   */
+  renew(table: TableName, signal: AbortSignal): Promise<number>
 }
 
 /** Where it stands, and its text as found: anybody may have written that. */
@@ -110,7 +115,29 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
       const rows = await Promise.all(found.map(openedOrNot))
       return rows.filter((row) => row !== undefined)
     },
+    async renew(table, signal) {
+      let count = 0
+      const renewed = async (row: FoundRow): Promise<void> => {
+        const { value, etag } = await opened(table, row)
+        const next = await sealed(table, row.partitionKey, row.rowKey, value)
+        await unlessOurs(table, next, tables.replace(table, next, etag))
+        count += 1
+      }
+      for await (const page of tables.underOther(table, (await keys.subkey('rows')).version)) {
+        for (let start = 0; start < page.length && !signal.aborted; start += renewedAtOnce) {
+          await Promise.all(page.slice(start, start + renewedAtOnce).map((row) => renewed(row).catch(unlessLeft)))
+        }
+        if (signal.aborted) break
+      }
+      return count
+    },
   }
+}
+
+const renewedAtOnce = 16
+
+function unlessLeft(error: unknown): void {
+  if (!isFault(error, 'ROW_REJECTED') && !isFault(error, 'STORE_CONFLICT') && !isFault(error, 'INPUT_REFUSED')) throw error
 }
 
 const keyForm = /^[A-Za-z0-9_-]{1,128}$/
