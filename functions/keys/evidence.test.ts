@@ -20,7 +20,7 @@ const raw = () => TableClient.fromConnectionString(connectionString(cloud.azurit
 beforeAll(async () => {
   cloud = await startTestCloud()
   keyring = cloud.keyring()
-  await keyring.start()
+  await keyring.pointer.current()
 })
 afterAll(() => cloud.close())
 beforeEach(async () => {

@@ -24,6 +24,9 @@ export function memoryTables(): TableAccess {
       if (there && etag !== '*' && there.etag !== etag) throw new Fault('STORE_CONFLICT', 'the row is not as it was read')
       rows.delete(keyOf(table, partition, row))
     },
+    async *underOther(table, v) {
+      yield [...rows].filter(([key, row]) => key.startsWith(`${table}/`) && row.v !== v).map(([, row]) => row)
+    },
     list: async (table, partition) => [...rows].filter(([key]) => key.startsWith(keyOf(table, partition, ''))).map(([, row]) => row),
   }
 }

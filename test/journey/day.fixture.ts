@@ -4,7 +4,7 @@
  *
  * The bus counts and measures every message as it was sent.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,14 +18,17 @@ import { openLanes } from '../../agent/lanes.ts'
 import { runLoop } from '../../agent/loop.ts'
 import { decisions } from '../../agent/redelivery.ts'
 import { createTally } from '../../agent/tally.ts'
+import { openEvidence } from '../../functions/keys/evidence.ts'
 import { openFeature } from '../../functions/keys/feature.ts'
 import { openKeyring } from '../../functions/keys/keyring.ts'
 import { openMacs } from '../../functions/keys/mac.ts'
+import { createRollover } from '../../functions/keys/rollover.ts'
 import { openVault } from '../../functions/keys/vault.ts'
 import { openAgents } from '../../functions/relay/agents.ts'
 import { createAsk } from '../../functions/relay/ask.ts'
 import { onAgentEvent } from '../../functions/relay/events.ts'
 import { openLink } from '../../functions/relay/link.ts'
+import { createProbe } from '../../functions/relay/probe.ts'
 import { createSeal } from '../../functions/relay/seal.ts'
 import { recentFlows } from '../../functions/reset/flow.ts'
 import { newPassword } from '../../functions/reset/new-password.ts'
@@ -39,13 +42,14 @@ import { startDirectory } from '../../local/directory/directory.ts'
 import { agent as agentPrincipal, tenantId as tenantGuid } from '../../local/entra/test-tenant.ts'
 import { startTestVault } from '../../local/vault/test-vault.ts'
 import { systemClock } from '../../shared/clock.ts'
-import type { Log } from '../../shared/log.ts'
+import type { EventName, Log } from '../../shared/log.ts'
 import { connectRelay } from '../../shared/relay/client.ts'
 import { Secret } from '../../shared/secret.ts'
 import { defaultTimes as times } from '../../shared/times.ts'
 import { virtualClock } from '../virtual-clock.ts'
 
 const rule = { name: 'everything', key: 'the only key' }
+const queueNames = ['events', 'requests', 'replies'] as const
 const hostName = 'dc1.corp.example.test'
 const guid = (text: string) => Buffer.from(text.replaceAll('-', ''), 'hex')
 const minutes = (n: number) => n * 60_000
@@ -60,7 +64,8 @@ export async function startDay() {
     ends.unshift(() => end(thing))
     return thing
   }
-  const log: Log = () => {}
+  const logged: EventName[] = []
+  const log: Log = (event) => void logged.push(event)
 
   const cloud = ending(await startTestVault(), (it) => it.close())
   const bus = ending(
@@ -92,6 +97,9 @@ export async function startDay() {
     throw new Error('on this day every answer comes in time')
   }
   const asking = createAsk({ tenantId, times, link, agents, late: nothingLate, unknown: () => void nothingLate(), clock, log })
+  const probe = createProbe({ tenantId, times, keys, inquire: asking.inquire, clock })
+  const evidence = openEvidence({ rows, vault, log })
+  const rollover = createRollover({ rows, vault, pointer: keyring.pointer, agents, feature, onboard: probe.onboard, evidence, clock, log })
   const hear = onAgentEvent({ tenantId, keys, agents, settle: nothingLate, log })
   let heard = 0
   const client = ending(connectRelay(relay, clock), (it) => it.close())
@@ -169,6 +177,8 @@ export async function startDay() {
     facts: once(() => agentDirectory.facts()),
     relay: loop.relay,
   })
+  const startedAt = clock.now()
+  const seen = new Set<string>()
   const over = new AbortController()
   ends.unshift(() => over.abort())
 
@@ -188,28 +198,38 @@ export async function startDay() {
   }
 
   return {
-    clock,
-    bus,
-    keyring,
-    vault,
-    rows,
+    logged,
     feature,
-    agents,
-    directory,
+    rollover,
+    evidence,
+    offboard: probe.offboard,
+    people: directory.forest.users.map(({ sam }) => directory.control.user(sam)),
     async startAgent() {
+      await keyring.pointer.current() // the functions were there before, and have made the first keys
       void voice.beat(over.signal)
       await until(() => heard === 1)
     },
-    /** Five minutes and the heartbeat at their end. */
+    /** Five minutes and the heartbeat at their end; every third time the functions' timer as well. */
     async interval() {
       const before = heard
       await pass(minutes(5))
       await until(() => heard > before)
+      if (heard % 3 === 0) await rollover.keep()
     },
-    pass,
-    async reset(person: { sam: string; sourceAnchor: string; id: string }, password: string) {
-      const flow = await makeFlow(flows, { state: 'verified', person: { id: person.id, sourceAnchor: person.sourceAnchor } })
+    /** Somebody who has passed the gate. */
+    async reset(sourceAnchor: string, password: string) {
+      const flow = await makeFlow(flows, { state: 'verified', person: { id: randomUUID(), sourceAnchor } })
       return submit(flow.call({ newPassword: password }, { deadline: clock.deadline(times.answerMs) }))
+    },
+    /** Everything the bus has taken since this was asked last, in order; `minute` of the day. */
+    messages() {
+      const all = queueNames.flatMap((queue) => bus.control.recent(queue).map((message) => ({ queue, ...message })))
+      const fresh = all.filter(({ messageId, queue }) => !seen.has(`${queue} ${messageId}`))
+      for (const { messageId, queue } of fresh) seen.add(`${queue} ${messageId}`)
+      const minute = (at: number) => (at - startedAt) / minutes(1)
+      return fresh
+        .map(({ queue, enqueuedAt, encodedBytes }) => ({ queue, minute: minute(enqueuedAt), encodedBytes }))
+        .toSorted((a, b) => a.minute - b.minute)
     },
     async close() {
       for (const end of ends) await end()
