@@ -39,6 +39,7 @@ import { queues } from '../../infra/topology.ts'
 import { type BusAddresses, startBus } from '../../local/bus/bus.ts'
 import { makeAuthority } from '../../local/ca.ts'
 import { startDirectory } from '../../local/directory/directory.ts'
+import { sampleForest } from '../../local/directory/seed.ts'
 import { agent as agentPrincipal, tenantId as tenantGuid } from '../../local/entra/test-tenant.ts'
 import { startTestVault } from '../../local/vault/test-vault.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -75,7 +76,9 @@ export async function startDay() {
   const { tls } = cloud.tenant
   const authority = await makeAuthority()
   const certificate = await authority.issue({ commonName: hostName, dnsNames: [hostName], ipAddresses: [] })
-  const directory = ending(await startDirectory({ tls: certificate, hostName, clock }), (it) => it.close())
+  const directory = ending(await startDirectory({ tls: certificate, forest: sampleForest({ hostName, extraUsers: 10 }), clock }), (it) =>
+    it.close(),
+  )
   const relay = {
     address: { kind: 'connectionString', connectionString: longLived(bus.addresses, clock.now()) },
     transport: 'tcp',
@@ -203,7 +206,7 @@ export async function startDay() {
     rollover,
     evidence,
     offboard: probe.offboard,
-    people: directory.forest.users.map(({ sam }) => directory.control.user(sam)),
+    anchors: directory.forest.users.filter(({ sam }) => /^user\d+$/.test(sam)).map(({ sam }) => directory.control.user(sam).immutableId),
     async startAgent() {
       await keyring.pointer.current() // the functions were there before, and have made the first keys
       void voice.beat(over.signal)
