@@ -9,11 +9,17 @@ import { faultWord } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
+import { openAdmission } from './admin/admission.ts'
 import { relink } from './admin/relink.ts'
+import { openAudit } from './audit/audit.ts'
+import { audited } from './audit/audited.ts'
+import { readAudit } from './audit/read.ts'
+import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openPeople } from './entra/graph.ts'
+import { openTenantKeys } from './entra/tenant-keys.ts'
 import { deliverChallenge } from './gates/deliver.ts'
-import { atEdge, type Handler } from './http/edge.ts'
+import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openMacs } from './keys/mac.ts'
@@ -34,7 +40,7 @@ import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
-import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
+import { type AuthOf, type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
 import type { StorageConnection } from './store/connection.ts'
@@ -66,6 +72,7 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
+const audit = openAudit({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -86,7 +93,8 @@ const aftermath = createAftermath({
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
 const flows = { rows, macs, clock, recent: recentFlows() }
-const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
+type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
+const handlers: { [N in RouteName]: HandlerOf<N> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, people, agents, log }),
@@ -101,12 +109,20 @@ const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
+  readAudit: readAudit({ audit }),
   status: status({ agents }),
 }
 
-for (const { name, method, route, auth, body } of routes) {
+const admit = openAdmission(administrators(settings))
+for (const one of routes) {
+  const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
-  app.http(name, { methods: [method], route, authLevel: auth, handler: atEdge(name, body, handlers[name] as Handler, edge) })
+  const changes = method !== 'GET'
+  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
+  const plain = handlers[name] as Handler
+  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  // The host's own levels know no person: who may call is decided at the edge.
+  app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
 app.storageQueue('deliverChallenge', {
   ...triggers.deliverChallenge,
@@ -140,6 +156,14 @@ app.hook.appTerminate(async () => {
   ])
   mail.close()
 })
+
+function administrators({ TENANT_ID, AUTHORITY_URL, ADMIN_AUDIENCE, ADMIN_CLIENT_IDS, ADMIN_AUTH_CONTEXT }: FunctionsSettings) {
+  const tenantUrl = `${AUTHORITY_URL}/${TENANT_ID}`
+  const keys = openTenantKeys({ url: `${tenantUrl}/discovery/v2.0/keys`, ...local })
+  const trusted = ADMIN_AUDIENCE && ADMIN_CLIENT_IDS && { audiences: ADMIN_AUDIENCE, clientIds: ADMIN_CLIENT_IDS }
+  const check = trusted && openTokenCheck({ tenantId: TENANT_ID, issuer: `${tenantUrl}/v2.0`, ...trusted, keys, clock })
+  return { check, tenantUrl, authContext: ADMIN_AUTH_CONTEXT, log }
+}
 
 function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
   if (url !== undefined) return { kind: 'identity', url, credential: identity }

@@ -43,15 +43,17 @@ export const events = {
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
   evidenceBroken: { id: 34021, level: 'error' },
+  administratorActed: { id: 34031, level: 'warning' },
+  administratorRefused: { id: 34030, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
-  rolloverAdopted: { id: 34030, level: 'info' },
-  rolloverUnproved: { id: 34031, level: 'error' },
-  rolloverAbandoned: { id: 34032, level: 'error' },
-  keyVersionsDisabled: { id: 34033, level: 'info' },
-  rolloverFailed: { id: 34034, level: 'error' },
-  writebackSwitched: { id: 34035, level: 'warning' },
-  agentRevoked: { id: 34036, level: 'warning' },
-  agentAdmitted: { id: 34037, level: 'warning' },
+  rolloverAdopted: { id: 34040, level: 'info' },
+  rolloverUnproved: { id: 34041, level: 'error' },
+  rolloverAbandoned: { id: 34042, level: 'error' },
+  keyVersionsDisabled: { id: 34043, level: 'info' },
+  rolloverFailed: { id: 34044, level: 'error' },
+  writebackSwitched: { id: 34045, level: 'warning' },
+  agentRevoked: { id: 34046, level: 'warning' },
+  agentAdmitted: { id: 34047, level: 'warning' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -65,6 +67,8 @@ const shapes = {
   agent: id,
   /** Object id of a cloud object: a number, not a name. */
   person: id,
+  /** Object id of who ordered it. */
+  administrator: id,
   boot: id,
   domain: id,
   keyVersion: id,

@@ -5,7 +5,11 @@ import { type ProblemCode, problem, problems } from './problem.ts'
 const statuses: Record<ProblemCode, number> = {
   malformedJson: 400,
   invalidBody: 400,
+  invalidQuery: 400,
   unknownGate: 400,
+  notSignedIn: 401,
+  signInAgain: 401,
+  notAllowed: 403,
   foreignOrigin: 403,
   unknownUser: 404,
   unknownFlow: 404,
@@ -21,6 +25,7 @@ const statuses: Record<ProblemCode, number> = {
   tooManyCodes: 429,
   tooManyTries: 429,
   lengthRequired: 411,
+  noAdministrators: 503,
   unavailable: 503,
   internal: 500,
 }

@@ -32,6 +32,15 @@ export interface Rows {
    * rejected, or was changed meanwhile, is left. Answers how many; ends early when the signal aborts.
    */
   renew(table: TableName, signal: AbortSignal): Promise<number>
+  page<T>(table: TableName, partition: string, limit: number, after?: string): Promise<Page<T>>
+}
+
+export interface Page<T> {
+  rows: Row<T>[]
+  /** How many were left out because their MAC does not fit; logged. */
+  rejected: number
+  /** Row key of the last one, where more may follow. */
+  last?: string
 }
 
 /** Where it stands, and its text as found: anybody may have written that. */
@@ -68,6 +77,18 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
     log('rowRejected', { reason: `${table}.${problem}`, keyVersion: row.v || undefined })
     throw new Fault('ROW_REJECTED', `the ${problem} of a row in ${table} does not fit`, { permanent: true })
   }
+  const openedOf = async <T>(table: TableName, found: FoundRow[], rejected?: (row: RejectedRow) => void): Promise<Row<T>[]> => {
+    const openedOrNot = async (row: FoundRow) => {
+      try {
+        return await opened<T>(table, row)
+      } catch (error) {
+        if (!isFault(error, 'ROW_REJECTED')) throw error
+        rejected?.({ rowKey: row.rowKey, d: row.d })
+        return undefined
+      }
+    }
+    return (await Promise.all(found.map(openedOrNot))).filter((row) => row !== undefined)
+  }
   /** A conflict with the row we have just written ourselves is none: the SDK tried again after a lost answer. */
   const unlessOurs = async (table: TableName, row: StoredRow, write: Promise<string>): Promise<string> => {
     try {
@@ -103,17 +124,7 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
     async list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void) {
       checkKeys(partition)
       const found = await tables.list(table, partition)
-      const openedOrNot = async (row: FoundRow) => {
-        try {
-          return await opened<T>(table, row)
-        } catch (error) {
-          if (!isFault(error, 'ROW_REJECTED')) throw error
-          rejected?.({ rowKey: row.rowKey, d: row.d })
-          return undefined
-        }
-      }
-      const rows = await Promise.all(found.map(openedOrNot))
-      return rows.filter((row) => row !== undefined)
+      return await openedOf<T>(table, found, rejected)
     },
     async renew(table, signal) {
       let count = 0
@@ -130,6 +141,13 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
         if (signal.aborted) break
       }
       return count
+    },
+    async page<T>(table: TableName, partition: string, limit: number, after?: string) {
+      checkKeys(partition, ...(after === undefined ? [] : [after]))
+      const found = await tables.page(table, partition, limit, after)
+      const good = await openedOf<T>(table, found)
+      const last = found.length === limit ? found.at(-1)?.rowKey : undefined
+      return { rows: good, rejected: found.length - good.length, ...(last !== undefined && { last }) }
     },
   }
 }
