@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { headOf, headText } from '../../shared/evidence.ts'
 import { openEvidence } from '../keys/evidence.ts'
 import { readPointer, replacePointer } from '../keys/pointer.ts'
-import type { Run } from '../keys/run.ts'
+import type { ShownRun } from '../keys/run.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
 import { manageKeys } from './keys.ts'
 
@@ -17,9 +17,9 @@ const day = 24 * 3_600_000
 it('tells what each version is for, when the keys are rolled next, what is under way and what was done', async () => {
   const { rows, pointer: keyPointer } = cloud.keyring()
   const evidence = openEvidence({ rows, vault: cloud.vault, log: () => {} })
-  let run: Run | undefined
+  let run: ShownRun | undefined
   const pointer = async () => (await readPointer(rows))?.pointer
-  const handler = manageKeys({ vault: cloud.vault, pointer, last: async () => run, evidence })
+  const handler = manageKeys({ vault: cloud.vault, pointer, run: async () => run, evidence })
   const states = async () => {
     const { keys } = (await handler()).body as { keys: { name: string; version: string; state: string }[] }
     return keys.map(({ name, version, state }) => `${name} ${version} ${state}`)
@@ -45,7 +45,7 @@ it('tells what each version is for, when the keys are rolled next, what is under
   expect(Math.abs(nextRolloverAt - cloud.clock.now() - 182 * day)).toBeLessThan(60_000)
 
   // A run has made a new version within the same second; later it is adopted, and the old one disabled.
-  run = { id: 'run-1', why: 'byHand', step: 'prove', startedAt: 1, reason: 'auditor', by: 'someone', proofs: [], before: [] }
+  run = { id: 'run-1', why: 'byHand', step: 'prove', startedAt: 1, reason: 'auditor', by: 'someone' }
   const packageKey = await cloud.vault.createSecretVersion('package-key', { rollover: 'run-1' })
   const facts = { kind: 'begun', rolloverId: 'run-1', why: 'byHand', reason: 'auditor', by: 'someone', at: 1 } as const
   await evidence.append(facts)

@@ -8,7 +8,7 @@ import type { Answer } from '../http/problem.ts'
 import type { Chain, Evidence } from '../keys/evidence.ts'
 import type { KeyPointer } from '../keys/pointer.ts'
 import { maxKeyAgeMs } from '../keys/rollover.ts'
-import { type Run, type ShownRun, shownRun } from '../keys/run.ts'
+import type { ShownRun } from '../keys/run.ts'
 import { passwordKeyName, type Vault, type VersionFacts } from '../keys/vault.ts'
 
 export interface ManageKeysDeps {
@@ -16,28 +16,28 @@ export interface ManageKeysDeps {
   /** As it is stored now; not what an instance remembers. */
   pointer(): Promise<KeyPointer | undefined>
   /** The run under way, or the last one. */
-  last(): Promise<Run | undefined>
+  run(): Promise<ShownRun | undefined>
   evidence: Pick<Evidence, 'read'>
 }
 
 export const manageKeys =
-  ({ vault, pointer, last, evidence }: ManageKeysDeps) =>
+  ({ vault, pointer, run, evidence }: ManageKeysDeps) =>
   async (): Promise<Answer> => {
-    const [named, run, { records, chain }, packageKeys, passwordKeys, stateKeys] = await Promise.all([
+    const [named, lastRun, { records, chain }, packageKeys, passwordKeys, stateKeys] = await Promise.all([
       pointer(),
-      last(),
+      run(),
       evidence.read(),
       vault.secretVersions('package-key'),
       vault.passwordKeyVersions(),
       vault.secretVersions('state-key'),
     ])
     const keys = [
-      ...seen('package-key', packageKeys, named?.packageKey, run?.id),
-      ...seen(passwordKeyName, passwordKeys, named?.passwordKey, run?.id),
-      ...seen('state-key', stateKeys, named?.stateKey, run?.id),
+      ...seen('package-key', packageKeys, named?.packageKey, lastRun?.id),
+      ...seen(passwordKeyName, passwordKeys, named?.passwordKey, lastRun?.id),
+      ...seen('state-key', stateKeys, named?.stateKey, lastRun?.id),
     ]
     const oldest = Math.min(...keys.flatMap(({ state, createdAt }) => (state === 'current' ? createdAt : [])))
-    const body: Body = { keys, run: run && shownRun(run), history: records, chain }
+    const body: Body = { keys, run: lastRun, history: records, chain }
     return { status: 200, body: Number.isFinite(oldest) ? { ...body, nextRolloverAt: oldest + maxKeyAgeMs } : body }
   }
 
