@@ -35,8 +35,8 @@ export interface RolloverResult {
 const kinds = ['schedule', 'byHand', 'enable'] as const
 type Kind = (typeof kinds)[number]
 
-export const rolloverPeople = 60
-const perS = 4
+export const rolloverPeople = 24
+const perS = 3
 const aDayMs = 86_400_000
 /** A pointer is read again every minute. */
 const followedMs = 75_000
