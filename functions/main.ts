@@ -10,7 +10,10 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
+import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
+import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
+import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAudit } from './audit/audit.ts'
 import { audited } from './audit/audited.ts'
 import { readAudit } from './audit/read.ts'
@@ -20,9 +23,13 @@ import { openPeople } from './entra/graph.ts'
 import { openTenantKeys } from './entra/tenant-keys.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
+import { openEvidence } from './keys/evidence.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openMacs } from './keys/mac.ts'
+import { readPointer } from './keys/pointer.ts'
+import { createRollover } from './keys/rollover.ts'
+import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
 import { createAftermath } from './relay/aftermath.ts'
@@ -30,6 +37,7 @@ import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
+import { createProbe } from './relay/probe.ts'
 import { createSeal } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
@@ -90,8 +98,17 @@ const aftermath = createAftermath({
   log,
 })
 
+const { onboard, offboard } = createProbe({ tenantId, times, keys, inquire: asking.inquire, clock })
+const evidence = openEvidence({ rows, vault, log })
+const rollover = createRollover({ rows, vault, pointer: keyring.pointer, agents, feature, onboard, evidence, clock, log })
+const keepKeys = async () => {
+  await rollover.keep()
+  await evidence.keep()
+}
+
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
+const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
 const handlers: { [N in RouteName]: HandlerOf<N> } = {
@@ -109,6 +126,18 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
+  readWriteback: readWriteback(rolling),
+  switchWriteback: switchWriteback({ ...rolling, offboard }),
+  readKeys: manageKeys({
+    vault,
+    pointer: async () => (await readPointer(rows))?.pointer,
+    run: async () => await rollover.last().then((run) => run && shownRun(run)),
+    evidence,
+  }),
+  rollKeys: rollKeys(rolling),
+  incident: incident(rolling),
+  revokeAgent: revokeAgent(rolling),
+  admitAgent: admitAgent(rolling),
   readAudit: readAudit({ audit }),
   status: status({ agents }),
 }
@@ -139,10 +168,11 @@ app.serviceBusQueue('onAgentEvent', {
   }),
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
+app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
-  Promise.resolve().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
+  keepKeys().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
   // Whoever was here before may have died with replies on its session.
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })

@@ -11,6 +11,7 @@ const statuses: Record<ProblemCode, number> = {
   signInAgain: 401,
   notAllowed: 403,
   foreignOrigin: 403,
+  unknownAgent: 404,
   unknownUser: 404,
   unknownFlow: 404,
   notSynchronized: 409,

@@ -13,6 +13,7 @@ export const problems = {
   signInAgain: { status: 401, title: 'Sign in again: for a change, the sign-in must be recent and as strong as required.' },
   notAllowed: { status: 403, title: 'You have no role that allows this.' },
   foreignOrigin: { status: 403, title: 'Calls from other sites are not accepted.' },
+  unknownAgent: { status: 404, title: 'No agent of this id was ever heard.' },
   unknownUser: { status: 404, title: 'There is no such user.' },
   unknownFlow: { status: 404, title: 'There is no such request, or it is not yours.' },
   notSynchronized: { status: 409, title: 'This user is not synchronized from an on-premises directory.' },

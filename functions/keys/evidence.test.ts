@@ -20,7 +20,7 @@ const raw = () => TableClient.fromConnectionString(connectionString(cloud.azurit
 beforeAll(async () => {
   cloud = await startTestCloud()
   keyring = cloud.keyring()
-  await keyring.pointer.current()
+  await cloud.start()
 })
 afterAll(() => cloud.close())
 beforeEach(async () => {

@@ -165,7 +165,9 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     return to(row.pointer, adopted ? 'done' : 'abandoned')
   }
 
-  const disableIn = (row: PointerRow, choose: (facts: Facts) => Facts, names: readonly KeyName[]) => disableUnder(row, choose, names, deps)
+  async function disableIn(row: PointerRow, choose: (facts: Facts) => Facts, names: readonly KeyName[]): Promise<void> {
+    await disableUnder(row, choose, names, deps)
+  }
 
   async function record(kind: Kind, cause: Cause, more: More = {}): Promise<void> {
     const { id: rolloverId, why, reason, by } = cause

@@ -100,7 +100,9 @@ export function createRollover(deps: StepDeps): Rollover {
     return save({ ...current, run: claim(run) }, etag)
   }
 
-  const claim = (run: Run): Run => ({ ...run, claim: { until: clock.now() + claimMs } })
+  function claim(run: Run): Run {
+    return { ...run, claim: { until: clock.now() + claimMs } }
+  }
 
   /** One step; undefined when nothing more can be done now. */
   async function advanced(row: Held): Promise<Held | undefined> {

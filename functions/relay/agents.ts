@@ -40,9 +40,9 @@ export interface Agents {
   all(): Promise<HeardAgent[]>
   /** Heard in time, not stopping, not revoked: who has to prove new keys, whatever its link and its domains. */
   live(): Promise<HeardAgent[]>
-  /** False: nobody of that id was ever heard; it is revoked all the same. */
+  /** From now on nothing is accepted of it. False: nobody of that id was ever heard. */
   revoke(agent: string): Promise<boolean>
-  /** Ends that. False: there is no such agent. */
+  /** Ends that; false as above. */
   admit(agent: string): Promise<boolean>
   writeback(): Promise<Writeback>
   /** A request was not answered in time. */
@@ -119,11 +119,10 @@ export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert'
   async function mark(agent: string, revokedAt: number | undefined): Promise<boolean> {
     cached = undefined
     const known = await rows.read<AgentRow>(table, 'agent', agent)
-    if (!known && revokedAt === undefined) return false
-    const value = { ...(known?.value ?? unheard), revokedAt }
+    if (!known) return false
     try {
-      await (known ? rows.replace(table, 'agent', agent, value, known.etag) : rows.insert(table, 'agent', agent, value))
-      return known !== undefined
+      await rows.replace(table, 'agent', agent, { ...known.value, revokedAt }, known.etag)
+      return true
     } catch (error) {
       if (isFault(error, 'STORE_CONFLICT')) return mark(agent, revokedAt)
       throw error
@@ -183,8 +182,6 @@ const blank = (speaker: Pick<AgentRow, 'bootId' | 'bootStartedAt' | 'sequence' |
   packageKeys: [],
   passwordKeys: [],
 })
-
-const unheard = blank({ bootId: '', bootStartedAt: 0, sequence: 0, heardAt: 0 })
 
 const isLive = ({ heardAt, stopping, revokedAt }: AgentRow, now: number): boolean =>
   now - heardAt <= heardWithinMs && !stopping && revokedAt === undefined

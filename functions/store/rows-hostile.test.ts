@@ -19,6 +19,9 @@ const tables: TableAccess = {
   get: async () => stored,
   list: async () => (stored ? [stored] : []),
   page: async () => (stored ? [stored] : []),
+  async *underOther() {
+    if (stored) yield [stored]
+  },
   insert: keep,
   replace: keep,
   upsert: keep,
