@@ -155,7 +155,7 @@ export async function startDay() {
     log,
   }
   const loop = runLoop({
-    relay,
+    relay: () => relay,
     connect: (settings) => connectRelay(settings, clock),
     handle: (delivery, placed) => handle(delivery, shared, placed),
     fatal: (error) => {
