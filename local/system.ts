@@ -15,6 +15,7 @@ import { busConnectionString, newCredentials, owners, sasRules } from './credent
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
+import type { Administration } from './entra/people.ts'
 import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -48,6 +49,8 @@ export interface System {
   folder: string
   url: string
   tenantId: string
+  /** Who may sign in as an administrator, and through what. */
+  administration: Administration
   forest: SampleForest
   directory: BindTarget
   /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
@@ -153,7 +156,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), pollS: 0.2, directoryKey }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -178,6 +181,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       folder,
       url: `http://localhost:${port}`,
       tenantId: credentials.tenantId,
+      administration: credentials.administration,
       forest: running.forest,
       directory: running.target,
       forests,
@@ -206,6 +210,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
+/** What `npm run admin` needs to know of this system, as environment variables. */
+export const adminEnvironment = ({ url, tenantId, administration, parts, folder }: System) => ({
+  WRITEBACK_URL: url,
+  WRITEBACK_TENANT: tenantId,
+  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
+  WRITEBACK_API: administration.api.uri,
+  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
+  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
+})
+
 type Begin = <N extends keyof Parts>(
   name: N,
   options: Parameters<typeof startPart<N>>[1],
@@ -223,7 +237,11 @@ async function isUp({ url, agents }: System): Promise<void> {
   throw new Error('the agents sent their heartbeats, but the service is still "down"')
 }
 
-const principalsOf = ({ functions, agents }: Credentials) => ({ functions: { ...functions, identityHeader: functions.secret }, agents })
+const principalsOf = ({ functions, agents, administration }: Credentials) => ({
+  functions: { ...functions, identityHeader: functions.secret },
+  agents,
+  administration,
+})
 
 const describe = (addresses: Record<string, string | number>) =>
   Object.entries(addresses)

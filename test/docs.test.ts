@@ -14,6 +14,8 @@ import { readSettings as readAgentSettings } from '../agent/settings.ts'
 import { answers } from '../functions/http/answers.ts'
 import { problems } from '../functions/http/problem.ts'
 import { readSettings as readFunctionsSettings, settingsSchema } from '../functions/settings.ts'
+import { exitCodes as adminExitCodes } from '../infra/cli/command.ts'
+import { commands, connection } from '../infra/cli/run.ts'
 import { queues } from '../infra/topology.ts'
 import { faultCodes } from '../shared/fault.ts'
 import { createLog, type EventName, events } from '../shared/log.ts'
@@ -301,6 +303,15 @@ describe('operating.md', () => {
     const plain = (text: string) => text.replaceAll(/["`]/g, '')
     const documented = pick(table('operating', heading), 'check', 'proves', 'when it fails')
     expect(documented).toEqual(Object.entries(inCode).map(([id, { proves, todo }]) => [id, plain(proves), plain(todo)]))
+  })
+
+  test('npm run admin: commands, where the API is, exit codes', () => {
+    const inCode = Object.values(commands).map(({ usage, summary }) => [usage, summary])
+    expect(pick(table('operating', 'Commands'), 'command', 'what it does')).toEqual(inCode)
+    const flags = Object.entries(connection).map(([flag, { variable, meaning }]) => [`--${flag}`, variable, meaning])
+    expect(pick(table('operating', 'Where the API is'), 'flag', 'variable', 'meaning')).toEqual(flags)
+    const codes = Object.entries(adminExitCodes).map(([name, code]) => [String(code), name])
+    expect(pick(table('operating', 'Exit codes of npm run admin'), 'code', 'name')).toEqual(codes)
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */
