@@ -65,6 +65,10 @@ export interface System {
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
   /** Installs (once) and runs one more agent. */
   startAgent(name?: string): Promise<AgentProcess>
+  /** The same installation again (folder, identity, journal), as a supervisor would start it. */
+  startAgain(name: string): Promise<AgentProcess>
+  /** What the function app finds in its environment: whoever has the same is another instance of it. */
+  functionsEnvironment: Record<string, string>
   /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
   killHost(): Promise<{ comeBack(): Promise<void> }>
   close(): Promise<void>
@@ -140,6 +144,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       times,
     })
+    return runInstalled(name, settingsFile)
+  }
+
+  async function runInstalled(name: string, settingsFile: string): Promise<AgentProcess> {
     const agent = runAgent(name, settingsFile, logFolder, options.agentScript ?? shipped?.agent)
     agents.push(agent)
     await agent.event('agentStarted')
@@ -169,8 +177,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const app = await appOf(shipped)
     const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const beginHost = (port: number) =>
-      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
+    const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })
+    const beginHost = (port: number) => begin('host', { ...app, settings: settingsAt(port), port }, identity)
     const { port, host } = await onFreePort(options.ports?.http ?? 0, beginHost)
     const parts = { ...cloud, host }
     const system: System = {
@@ -186,6 +194,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),
+      startAgain: (name) => runInstalled(name, join(folder, name, 'agent.json')),
+      functionsEnvironment: { ...settingsAt(port), ...identity },
       async killHost() {
         await parts.host.kill()
         const comeBack = async () => {
