@@ -61,8 +61,10 @@ test('of any bytes: protected only under the two authorities that are meant', ()
   fc.assert(
     fc.property(fc.oneof(anyBytes(80), bent(...good)), (bytes) => {
       const numbers = bytes[1] ?? 0
-      if (bytes[0] !== 1 || numbers < 1 || numbers > 15 || bytes.length !== 8 + 4 * numbers)
-        return expect(() => isProtectedSid(bytes)).toThrow(noSid)
+      if (bytes[0] !== 1 || numbers < 1 || numbers > 15 || bytes.length !== 8 + 4 * numbers) {
+        expect(() => isProtectedSid(bytes)).toThrow(noSid)
+        return
+      }
       const [first, rid] = [8, bytes.length - 4].map((at) => (at >= 0 && at + 4 <= bytes.length ? bytes.readUInt32LE(at) : -1))
       const kind = first === 21 ? protectedRids.domain : first === 32 ? protectedRids.builtin : {}
       const length = first === 21 ? 28 : 16
