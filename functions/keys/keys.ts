@@ -9,8 +9,8 @@
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type PackageKey, rejected } from '../../shared/envelope.ts'
 import { Fault } from '../../shared/fault.ts'
+import { keptByName } from '../../shared/kept.ts'
 import type { PasswordKey } from '../../shared/seal.ts'
-import { keptByName } from './kept.ts'
 import type { Pointer } from './pointer.ts'
 import type { Vault } from './vault.ts'
 

@@ -8,7 +8,7 @@
 import { hkdfSync } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { Fault } from '../../shared/fault.ts'
-import { keptByName } from './kept.ts'
+import { keptByName } from '../../shared/kept.ts'
 import { isVersion, type Vault } from './vault.ts'
 
 export type Purpose = 'rows' | 'flow-secret' | 'code'
