@@ -120,7 +120,7 @@ export function keptByName<T>(
   limit: number,
   keeping: (value: T) => Keeping,
   load: (name: string) => Promise<T>,
-): { get(name: string): Promise<T> } {
+): { get(name: string): Promise<T>; has(name: string): boolean } {
   const entries = new Map<string, Kept<T>>()
   return {
     get(name) {
@@ -134,5 +134,6 @@ export function keptByName<T>(
       }
       return entry.get()
     },
+    has: (name) => entries.has(name),
   }
 }

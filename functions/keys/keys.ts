@@ -1,16 +1,16 @@
 /**
  * The keys the main path asks for: the pair to seal a request with, and the package key to open a reply or event.
  *
- * Sealing follows the key pointer, and the pair it names is fetched once: it is right for as long as the pointer says so.
- * Opening takes any enabled version, remembered for at most 15 minutes, which is how long an old version stays open after
- * a rollover. An unknown or disabled version is ENVELOPE_REJECTED like everything else that does not open; only a vault
- * that did not say is KEY_UNAVAILABLE (docs/protocol.md, Envelope).
+ * Sealing follows the key pointer; opening takes any enabled version. What the vault gave is asked for again after a minute and,
+ * where the vault is away, used for five (docs/protocol.md, Key versions): nothing is sealed under a version that somebody
+ * disabled. An unknown or disabled version is ENVELOPE_REJECTED like everything else that does not open; only a vault that
+ * did not say is KEY_UNAVAILABLE (docs/protocol.md, Envelope).
  */
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type PackageKey, rejected } from '../../shared/envelope.ts'
-import { Fault } from '../../shared/fault.ts'
-import { keptByName } from '../../shared/kept.ts'
+import { keptByName, keyKeeping, noKeyKeeping } from '../../shared/kept.ts'
 import type { PasswordKey } from '../../shared/seal.ts'
+import { keysFault } from '../../shared/vault-trouble.ts'
 import type { Pointer } from './pointer.ts'
 import type { Vault } from './vault.ts'
 
@@ -30,25 +30,25 @@ export interface KeysOptions {
   pointer: Pointer
   vault: Pick<Vault, 'secret' | 'passwordPublicKey'>
   clock?: Clock
+  /** Called when the pointer names a version that is unknown or disabled. */
+  retired?: () => void
 }
 
-export function openKeys({ pointer, vault, clock = systemClock }: KeysOptions): Keys {
+export function openKeys({ pointer, vault, clock = systemClock, retired = () => {} }: KeysOptions): Keys {
   const packageKeys = keptByName(clock, rememberedVersions, keeping, (version) => vault.secret('package-key', version))
-  const pairs = keptByName(
-    clock,
-    2,
-    () => forever,
-    async (names) => {
-      const [packageKey = '', passwordKey = ''] = names.split('.')
-      const [bytes, publicKey] = await Promise.all([vault.secret('package-key', packageKey), vault.passwordPublicKey(passwordKey)])
-      if (!bytes || !publicKey) throw new Fault('KEY_UNAVAILABLE', 'the key pointer names an unknown or disabled version')
-      return { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
-    },
-  )
+  const pairs = keptByName(clock, 2, keeping, async (names): Promise<SealingKeys | undefined> => {
+    const [packageKey = '', passwordKey = ''] = names.split('.')
+    const [bytes, publicKey] = await Promise.all([vault.secret('package-key', packageKey, 'seal'), vault.passwordPublicKey(passwordKey)])
+    if (bytes && publicKey) return { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
+    retired()
+    return undefined
+  })
   return {
     async sealing() {
       const { packageKey, passwordKey } = await pointer.current()
-      return await pairs.get(`${packageKey}.${passwordKey}`)
+      const pair = await pairs.get(`${packageKey}.${passwordKey}`)
+      if (!pair) throw keysFault('retired')
+      return pair
     },
     async packageKey(version) {
       const bytes = version.length === 16 ? await packageKeys.get(version.toString('hex')) : undefined
@@ -61,8 +61,5 @@ export function openKeys({ pointer, vault, clock = systemClock }: KeysOptions): 
 const raw = (version: string): Buffer => Buffer.from(version, 'hex')
 
 const rememberedVersions = 64
-const minutes = (n: number) => n * 60_000
-const forever = { freshMs: Number.POSITIVE_INFINITY, usableMs: Number.POSITIVE_INFINITY }
 
-const keeping = (bytes: Buffer | undefined) =>
-  bytes ? { freshMs: minutes(5), usableMs: minutes(15) } : { freshMs: minutes(1), usableMs: minutes(1) }
+const keeping = (found: unknown) => (found ? keyKeeping : noKeyKeeping)
