@@ -17,6 +17,8 @@ export interface Keeping {
 
 export interface Kept<T> {
   get(): Promise<T>
+  /** Reads it now, whatever its age. */
+  renew(): Promise<T>
   /** Drops the value. Whoever waits for it still gets it. */
   forget(): void
 }
@@ -95,6 +97,12 @@ export function kept<T>(clock: Clock, keeping: Keeping | ((value: T) => Keeping)
       const resting = failed && ageMs(clock, failed) < restMs
       const served = younger(resting ? 'usableMs' : 'freshMs')
       return served ? served.value : await asked()
+    },
+    async renew() {
+      // What is being read already may be as old as its question.
+      await loading?.catch(() => {})
+      loading ??= reload()
+      return await loading
     },
     forget() {
       held = undefined

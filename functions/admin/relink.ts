@@ -1,7 +1,7 @@
 /** POST /api/manage/users/{id}/relink: an administrator says, with a reason, that a changed pair of anchors is right. */
 import type { Log } from '../../shared/log.ts'
 import { isSourceAnchor } from '../../shared/payload.ts'
-import type { Call } from '../http/edge.ts'
+import type { AdministratorCall } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import { type PinDeps, pinAnew } from '../reset/pin.ts'
 
@@ -12,12 +12,12 @@ export interface RelinkDeps extends PinDeps {
 
 export const relink =
   (deps: RelinkDeps) =>
-  async ({ params, body }: Call<{ reason: string }>): Promise<Answer> => {
+  async ({ params, body, administrator }: AdministratorCall<{ reason: string }>): Promise<Answer> => {
     const person = await deps.people.byId(params['id'] ?? '')
     if (person === undefined) return problem('unknownUser')
     const { synchronized, sourceAnchor } = person
     if (!synchronized || sourceAnchor === undefined || !isSourceAnchor(sourceAnchor)) return problem('notSynchronized')
     const { changed } = await pinAnew(person.id, sourceAnchor, body.reason, deps)
-    deps.log('relinked', { person: person.id })
+    deps.log('relinked', { person: person.id, administrator: administrator.id })
     return { status: 200, body: { user: person.id, changed } }
   }

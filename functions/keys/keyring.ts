@@ -8,7 +8,7 @@ import type { Log } from '../../shared/log.ts'
 import { troubleTeller } from '../../shared/vault-trouble.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
-import { disableLeftovers, makeFirstKeys } from './first-keys.ts'
+import { makeFirstKeys } from './first-keys.ts'
 import { type Keys, openKeys } from './keys.ts'
 import { openPointer, type Pointer } from './pointer.ts'
 import { openStateKeys, type StateKeys } from './state-keys.ts'
@@ -19,8 +19,6 @@ export interface Keyring {
   stateKeys: StateKeys
   pointer: Pointer
   keys: Keys
-  /** Makes the first keys if need be (so does whatever first needs one) and clears up behind starts that crashed. */
-  start(): Promise<void>
 }
 
 export interface KeyringOptions {
@@ -41,8 +39,5 @@ export function openKeyring({ tables, vault, log, clock = systemClock }: Keyring
     stateKeys,
     pointer,
     keys: openKeys({ pointer, vault, clock, retired }),
-    async start() {
-      await disableLeftovers(vault, await pointer.current())
-    },
   }
 }

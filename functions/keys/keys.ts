@@ -22,12 +22,14 @@ export interface SealingKeys {
 export interface Keys {
   /** KEY_UNAVAILABLE, KEY_POINTER_STALE; STORE_UNAVAILABLE when the pointer was never read. */
   sealing(): Promise<SealingKeys>
+  /** The pair of these versions, which nothing but a probe is sealed under before the pointer names them. */
+  pair(named: { packageKey: string; passwordKey: string }): Promise<SealingKeys>
   /** `version`: 16 raw bytes. ENVELOPE_REJECTED when no such version is enabled, KEY_UNAVAILABLE. */
   packageKey(version: Buffer): Promise<PackageKey>
 }
 
 export interface KeysOptions {
-  pointer: Pointer
+  pointer: Pick<Pointer, 'current'>
   vault: Pick<Vault, 'secret' | 'passwordPublicKey'>
   clock?: Clock
   /** Called when the pointer names a version that is unknown or disabled. */
@@ -36,20 +38,22 @@ export interface KeysOptions {
 
 export function openKeys({ pointer, vault, clock = systemClock, retired = () => {} }: KeysOptions): Keys {
   const packageKeys = keptByName(clock, rememberedVersions, keeping, (version) => vault.secret('package-key', version))
-  const pairs = keptByName(clock, 2, keeping, async (names): Promise<SealingKeys | undefined> => {
+  // During a rollover there are two: the new one, which only a probe is sealed under, and that of everybody else.
+  const pairs = keptByName(clock, 4, keeping, async (names): Promise<SealingKeys | undefined> => {
     const [packageKey = '', passwordKey = ''] = names.split('.')
     const [bytes, publicKey] = await Promise.all([vault.secret('package-key', packageKey, 'seal'), vault.passwordPublicKey(passwordKey)])
     if (bytes && publicKey) return { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
     retired()
     return undefined
   })
+  const pair: Keys['pair'] = async ({ packageKey, passwordKey }) => {
+    const found = await pairs.get(`${packageKey}.${passwordKey}`)
+    if (!found) throw keysFault('retired')
+    return found
+  }
   return {
-    async sealing() {
-      const { packageKey, passwordKey } = await pointer.current()
-      const pair = await pairs.get(`${packageKey}.${passwordKey}`)
-      if (!pair) throw keysFault('retired')
-      return pair
-    },
+    sealing: async () => pair(await pointer.current()),
+    pair,
     async packageKey(version) {
       const bytes = version.length === 16 ? await packageKeys.get(version.toString('hex')) : undefined
       if (!bytes) throw rejected()
