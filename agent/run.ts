@@ -8,7 +8,8 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import { connectRelay } from '../shared/relay/client.ts'
 import { openCeilings } from './ceilings.ts'
-import { directorySettings, localAuthority, openCredential, relaySettings } from './compose.ts'
+import { directorySettings, localAuthority, openCredential, relaySettings, renewalOf } from './compose.ts'
+import { keepCertificate } from './credential/renewal.ts'
 import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
 import { createVoice } from './heartbeat.ts'
@@ -53,7 +54,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const shared = { agentId, tenantId, times, decisions, keys, journal, directory, tally, ceilings, lanes, clock, log }
 
   const loop = runLoop({
-    relay: relaySettings(settings, credential, localCa),
+    relay: () => relaySettings(settings, credential, localCa),
     connect: connectRelay,
     handle: (delivery, placed) => handle(delivery, shared, placed),
     fatal: (error) => stop.abort(error),
@@ -73,6 +74,8 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
 
   const fatally = (error: unknown) => stop.abort(error)
   void voice.beat(stop.signal)
+  const renewal = renewalOf(settings, localCa, { clock, log })
+  if (renewal) void keepCertificate(renewal, stop.signal)
   const settle = () => settleUnfinished({ ...shared, inHand: loop.inHand, tell: voice.settled })
   void every(clock, settleEveryMs, stop.signal, settle).catch(fatally)
   void every(clock, pruneEveryMs, stop.signal, async () => journal.prune(clock.now() - journalKeptMs)).catch(fatally)

@@ -54,6 +54,11 @@ export const events = {
   writebackSwitched: { id: 34045, level: 'warning' },
   agentRevoked: { id: 34046, level: 'warning' },
   agentAdmitted: { id: 34047, level: 'warning' },
+  certificateRenewed: { id: 34050, level: 'info' },
+  certificateRemoved: { id: 34051, level: 'info' },
+  certificateNotRenewed: { id: 34052, level: 'warning' },
+  certificateExpiring: { id: 34053, level: 'error' },
+  certificateExpired: { id: 34054, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -76,6 +81,8 @@ const shapes = {
   rollover: id,
   /** SHA-256 in hex. */
   hash: id,
+  /** Thumbprint. */
+  certificate: id,
   trace: id,
   outcome: word,
   fault: word,
