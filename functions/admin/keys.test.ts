@@ -26,7 +26,7 @@ it('tells what each version is for, when the keys are rolled next, what is under
   expect(await handler()).toEqual({ status: 200, body: { keys: [], history: [], chain: { state: 'intact', problems: [] } } })
 
   const foreign = await cloud.vault.createSecretVersion('state-key', {})
-  await cloud.start()
+  await cloud.keyring().pointer.current()
   const first = (await pointer()) ?? expect.fail('no pointer')
   const [made] = await cloud.vault.secretVersions('package-key')
   expect((await handler()).body).toMatchObject({

@@ -96,6 +96,18 @@ describe('the sealing keys', () => {
     await rollOver()
   })
 
+  it('follow the pointer at once when what it named was disabled with no overlap', async () => {
+    const own = cloud.keyring()
+    const { packageKey: old } = await rollOver()
+    await own.keys.sealing()
+    cloud.pass(minutes(1) - 1)
+    await own.pointer.follow()
+    cloud.pass(1)
+    const { packageKey, passwordKey } = await rollOver()
+    await cloud.vault.disableSecretVersion('package-key', old)
+    expect(versionsOf(await own.keys.sealing())).toEqual([packageKey, passwordKey])
+  })
+
   it('carry five minutes of a vault that is down', async () => {
     const own = cloud.keyring()
     await own.keys.sealing()

@@ -19,17 +19,19 @@ export interface SealingKeys {
   password: PasswordKey
 }
 
+type Named = { packageKey: string; passwordKey: string }
+
 export interface Keys {
   /** KEY_UNAVAILABLE, KEY_POINTER_STALE; STORE_UNAVAILABLE when the pointer was never read. */
   sealing(): Promise<SealingKeys>
   /** The pair of these versions, which nothing but a probe is sealed under before the pointer names them. */
-  pair(named: { packageKey: string; passwordKey: string }): Promise<SealingKeys>
+  pair(named: Named): Promise<SealingKeys>
   /** `version`: 16 raw bytes. ENVELOPE_REJECTED when no such version is enabled, KEY_UNAVAILABLE. */
   packageKey(version: Buffer): Promise<PackageKey>
 }
 
 export interface KeysOptions {
-  pointer: Pick<Pointer, 'current'>
+  pointer: Pick<Pointer, 'current' | 'follow'>
   vault: Pick<Vault, 'secret' | 'passwordPublicKey'>
   clock?: Clock
   /** Called when the pointer names a version that is unknown or disabled. */
@@ -42,18 +44,20 @@ export function openKeys({ pointer, vault, clock = systemClock, retired = () => 
   const pairs = keptByName(clock, 4, keeping, async (names): Promise<SealingKeys | undefined> => {
     const [packageKey = '', passwordKey = ''] = names.split('.')
     const [bytes, publicKey] = await Promise.all([vault.secret('package-key', packageKey, 'seal'), vault.passwordPublicKey(passwordKey)])
-    if (bytes && publicKey) return { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
-    retired()
-    return undefined
+    return bytes && publicKey && { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
   })
-  const pair: Keys['pair'] = async ({ packageKey, passwordKey }) => {
-    const found = await pairs.get(`${packageKey}.${passwordKey}`)
-    if (!found) throw keysFault('retired')
-    return found
+  const find = ({ packageKey, passwordKey }: Named) => pairs.get(`${packageKey}.${passwordKey}`)
+  const orRetired = (found: SealingKeys | undefined): SealingKeys => {
+    if (found) return found
+    retired()
+    throw keysFault('retired')
   }
   return {
-    sealing: async () => pair(await pointer.current()),
-    pair,
+    async sealing() {
+      // Disabled with no overlap (an incident, an agent revoked): the pointer has moved since it was read.
+      return (await find(await pointer.current())) ?? orRetired(await find(await pointer.follow()))
+    },
+    pair: async (named) => orRetired(await find(named)),
     async packageKey(version) {
       const bytes = version.length === 16 ? await packageKeys.get(version.toString('hex')) : undefined
       if (!bytes) throw rejected()
