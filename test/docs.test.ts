@@ -252,8 +252,8 @@ describe('outcomes.md', () => {
   test('events and who writes them', () => {
     const writes = (folders: RegExp, event: string) => new RegExp(`'${event}'`).test(texts(folders))
     const writers = (event: string) => {
-      const agent = writes(/^agent|^shared\/relay/, event)
-      const functions = writes(/^functions|^shared\/relay/, event)
+      const agent = writes(/^agent|^shared\/(relay|vault-trouble)/, event)
+      const functions = writes(/^functions|^shared\/(relay|vault-trouble)/, event)
       return agent && functions ? 'both' : agent ? 'agent' : functions ? 'functions' : 'nothing yet'
     }
     const inCode = Object.entries(events).map(([event, { id, level }]) => [event, String(id), level, writers(event)])
