@@ -165,7 +165,8 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
 /** Every fault as often, in an order by chance. */
 function planOf(all: Record<string, Fire>, { faults, random, resets, everyMs }: ChaosOptions & { random: Random }): [string, Fire][] {
   const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
-  const rounds = everyMs === undefined ? roundsOf(resets, chosen.length, Object.keys(all).length) : Math.ceil(60_000 / everyMs / chosen.length)
+  const rounds =
+    everyMs === undefined ? roundsOf(resets, chosen.length, Object.keys(all).length) : Math.ceil(60_000 / everyMs / chosen.length)
   return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
 }
 
@@ -198,7 +199,9 @@ async function everybodyKnows(requests: readonly Submitted[]): Promise<void> {
 
 /** What each flow says in the end of its last request: the same as the person was told, or as true. */
 async function readAgain(requests: readonly Submitted[]): Promise<void> {
-  const last = new Map(requests.filter(({ ambiguous, told }) => !ambiguous && told.at(-1)?.code !== 'notSent').map((one) => [one.flow, one]))
+  const last = new Map(
+    requests.filter(({ ambiguous, told }) => !ambiguous && told.at(-1)?.code !== 'notSent').map((one) => [one.flow, one]),
+  )
   for (const request of last.values()) {
     if (request.told.at(-1)?.by === 'flow') continue
     const told = await request.flow.read().then(

@@ -38,7 +38,16 @@ export interface Workload {
 
 const mailWithinMs = 20_000
 
-export function createWorkload({ system, random, people, workers, onceEach, mayStart, othersShare, setElsewhere }: WorkloadOptions): Workload {
+export function createWorkload({
+  system,
+  random,
+  people,
+  workers,
+  onceEach,
+  mayStart,
+  othersShare,
+  setElsewhere,
+}: WorkloadOptions): Workload {
   const requests: Submitted[] = []
   const others: Workload['others'] = []
   const free = new Set(people)
