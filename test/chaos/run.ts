@@ -37,9 +37,9 @@ export interface ChaosResult extends Verdict {
   slowestAnswerMs: number
 }
 
-/** How often each fault comes: five times in a long run, and as many faults in all where only some are wanted. */
-const roundsOf = (resets: number, chosen: number, all: number) =>
-  Math.ceil((Math.max(1, Math.min(5, Math.floor(resets / 200))) * all) / chosen)
+/** How often each fault comes: five times in a long run, and one for every three requests where only some are wanted. */
+const roundsOf = (resets: number, chosen: number, onlySome: boolean) =>
+  Math.max(1, Math.min(5, Math.floor(resets / 200)), onlySome ? Math.floor(resets / 3 / chosen) : 0)
 /** The shortest that hold together, so that a run takes minutes (shared/times.ts). */
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
 /** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
@@ -165,8 +165,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
 /** Every fault as often, in an order by chance. */
 function planOf(all: Record<string, Fire>, { faults, random, resets, everyMs }: ChaosOptions & { random: Random }): [string, Fire][] {
   const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
-  const rounds =
-    everyMs === undefined ? roundsOf(resets, chosen.length, Object.keys(all).length) : Math.ceil(60_000 / everyMs / chosen.length)
+  const rounds = everyMs === undefined ? roundsOf(resets, chosen.length, faults !== undefined) : Math.ceil(60_000 / everyMs / chosen.length)
   return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
 }
 
