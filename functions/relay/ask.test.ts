@@ -141,7 +141,7 @@ describe('when whatever was begun must have ended', () => {
     const { pass } = t.asking(ask, question)
     await pass(looksAfterMs - 1)
     expect(t.asked).toEqual([])
-    await pass(1 + (n - 1) * 4_000)
+    await pass(1 + (n - 1) * 2_000)
     expect(t.asked.map(([operation]) => operation)).toEqual(Array.from({ length: n }, () => 'settle'))
     const look = t.asked.at(-1)?.[1] ?? expect.fail('nobody was asked')
     return { ask, question, pass, look }
@@ -166,7 +166,7 @@ describe('when whatever was begun must have ended', () => {
     async (kind) => {
       const { ask, pass, look } = await looking()
       await t.receive(ask, look.messageId, reply(look, { kind }))
-      expect(await pass(4_000)).toBeUndefined()
+      expect(await pass(500)).toBeUndefined()
       expect(t.asked.length).toBe(2)
     },
   )

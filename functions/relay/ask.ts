@@ -65,8 +65,9 @@ export interface AskDeps {
 const lateForMs = 300_000
 const retryPauseMs = 250
 const maxDone = 10_000
-/** How long each look has for its answer, and how soon after it the next one comes. */
-const lookMs = 2_000
+/** How long each look has for its answer, and how soon after it the next one comes: whoever takes it may hang, or be dead. */
+const lookMs = 1_500
+const lookPauseMs = 500
 /** While nothing was sent, nobody is kept waiting for a broker that is away. */
 const maxLinkWaitMs = 5_000
 
@@ -159,7 +160,7 @@ export function createAsk(deps: AskDeps): Ask {
   async function lookedFor(entry: Waiting, { again, submittedAt }: Question, over: AbortSignal): Promise<Outcome> {
     const endedMs = times.startWithinMs + times.ldapMs - (clock.monotonic() - submittedAt)
     try {
-      for (let pauseMs = endedMs; ; pauseMs = lookMs) {
+      for (let pauseMs = endedMs; ; pauseMs = lookPauseMs) {
         await clock.sleep(Math.max(0, pauseMs), { signal: over })
         const outcome = await inquire(again('settle'), lookMs)
         if (outcome?.kind === 'done') return outcome
