@@ -200,7 +200,7 @@ describe('how many are taken', () => {
     for (const { handle } of scene.taken) handle(handling(true).how)
     for (const messageId of sent) await answered(messageId)
     await gone()
-    expect(sent.map((messageId) => scene.loop.inHand(messageId))).toEqual(sent.map(() => false))
+    await vi.waitFor(() => expect(sent.map((messageId) => scene.loop.inHand(messageId))).toEqual(sent.map(() => false)), 10_000)
   })
 })
 
