@@ -1,5 +1,6 @@
 /** What each command asks for, says and exits with; the whole way to the API is test/journey/administrators.test.ts. */
 import { describe, expect, it } from 'vitest'
+import { beginning, headOf, headText } from '../../shared/evidence.ts'
 import { Fault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
@@ -118,15 +119,40 @@ describe('a run', () => {
 
 describe('what is said', () => {
   it('a broken chain, or entries that somebody else wrote, is an exit code', async () => {
-    const chain = { state: 'broken', problems: ['record 3 is missing'], head: '4.ab' }
+    const chain = { state: 'broken', problems: ['record 3 is missing'] }
     expect(await given('keys', [ok({ chain })], { args: ['verify'] })).toMatchObject({
       code: 1,
-      printed: 'The chain of evidence is broken; its head is 4.ab.\n  record 3 is missing',
+      printed: 'The chain of evidence is broken; its head is none.\n  record 3 is missing',
     })
     expect(await given('audit', [ok({ entries: [], rejected: 2 })])).toMatchObject({
       code: 1,
       printed: expect.stringContaining('somebody else'),
     })
+  })
+
+  it('the chain is checked here as well, and goes on from a head that was noted', async () => {
+    const first = { sequence: 1, previous: beginning.hash, kind: 'begun' }
+    const second = { sequence: 2, previous: headOf(first).hash, kind: 'adopted' }
+    const [noted, head] = [headText(headOf(first)), headText(headOf(second))]
+    const verified = async (history: object[], args: string[] = []) => {
+      const answer = ok({ history, chain: { state: 'intact', problems: [], head } })
+      const { code, printed } = await given('keys', [answer], { args: ['verify', ...args] })
+      return [code, ...printed.split('\n').slice(1)]
+    }
+    expect(await verified([first, second])).toEqual([0])
+    expect(await verified([first, second], [noted])).toEqual([0])
+    expect(await verified([first, { ...second, kind: 'begun' }])).toEqual([
+      1,
+      '  checked here: the service names another record 2 than the one that is there: one of them was rewritten',
+    ])
+    expect(await verified([second])).toEqual([1, '  checked here: record 1 is not there: removed'])
+    expect(await verified([first, second, {}])).toEqual([1, '  checked here: the history holds what is no record'])
+    // A whole chain made up anew, which the service takes for genuine.
+    expect(await verified([first, second], [`1.${'0'.repeat(64)}`])).toEqual([
+      1,
+      '  checked here: the head that you noted names another record 1 than the one that is there: one of them was rewritten',
+    ])
+    await expect(given('keys', [ok({})], { args: ['verify', '1.ab'] })).rejects.toThrow(UsageError)
   })
 
   it.each([

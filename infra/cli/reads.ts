@@ -1,4 +1,5 @@
 /** Commands that change nothing: status, keys, audit. */
+import { isLink, parseHead, problemsOf } from '../../shared/evidence.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
 
@@ -50,7 +51,7 @@ const keysText = (body: ManageAnswer['body']): string[] => [
 ]
 
 const chainText = ({ chain }: ManageAnswer['body']): string[] => [
-  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head)}.`,
+  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head ?? 'none')}.`,
   ...list(chain?.problems).map((problem) => `  ${plain(problem)}`),
 ]
 
@@ -65,7 +66,24 @@ const auditText = (body: ManageAnswer['body']): string[] => [
   ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
 ]
 
-const intact = ({ chain }: ManageAnswer['body']) => chain?.state === 'intact'
+/** Nobody's word is taken for it: numbers and hashes again, here, and against a head that was noted earlier. */
+function checkedHere({ history, chain }: ManageAnswer['body'], noted: string | undefined): string[] {
+  const anchors = [
+    ...(typeof chain?.head === 'string' ? [{ head: chain.head, where: 'the service' }] : []),
+    ...(noted === undefined ? [] : [{ head: noted, where: 'the head that you noted' }]),
+  ]
+  const records: unknown[] = list(history)
+  return [...(records.every(isLink) ? [] : ['the history holds what is no record']), ...problemsOf(records.filter(isLink), anchors)]
+}
+
+async function verify(given: Given, noted: string | undefined): Promise<number> {
+  const text = (body: ManageAnswer['body']) => [
+    ...chainText(body),
+    ...checkedHere(body, noted).map((problem) => `  checked here: ${plain(problem)}`),
+  ]
+  const intact = (body: ManageAnswer['body']) => body.chain?.state === 'intact' && checkedHere(body, noted).length === 0
+  return await show(given, 'keys', text, intact)
+}
 
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   status: {
@@ -74,12 +92,14 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
     run: (given) => show(given, 'writeback', statusText),
   },
   keys: {
-    usage: 'keys [verify]',
-    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact',
+    usage: 'keys [verify [HEAD]]',
+    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact, and goes on from HEAD',
     async run(given) {
-      const [verify] = given.args
-      if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
-      return verify ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)
+      const [action, noted] = given.args
+      if (action === undefined) return show(given, 'keys', keysText)
+      if (action !== 'verify') throw new UsageError('keys takes verify, or nothing')
+      if (noted !== undefined && parseHead(noted) === undefined) throw new UsageError('HEAD is NUMBER.HASH, as `keys` shows it')
+      return verify(given, noted)
     },
   },
   audit: {
