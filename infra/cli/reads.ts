@@ -33,7 +33,7 @@ const statusText = (body: ManageAnswer['body']): string[] => [
   `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${plain(body.reason)}, by ${plain(body.by)}); the service reads "${plain(body.writeback)}".`,
   `${list(body.agents).length} agent(s):`,
   ...list(body.agents).map(agentText),
-  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  ...(body.run ? [`${/^(done|abandoned)$/.test(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
 ]
 
 const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
