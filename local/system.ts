@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
+import { systemClock } from '../shared/clock.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, installAgent, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
@@ -15,6 +16,7 @@ import { busConnectionString, newCredentials, owners, sasRules } from './credent
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
+import type { Administration } from './entra/people.ts'
 import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -32,6 +34,8 @@ export interface SystemOptions {
   forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
+  /** How long ago the agents' certificates were made, which then are good for a year. */
+  certificateAgeDays?: number
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -48,6 +52,8 @@ export interface System {
   folder: string
   url: string
   tenantId: string
+  /** Who may sign in as an administrator, and through what. */
+  administration: Administration
   forest: SampleForest
   directory: BindTarget
   /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
@@ -59,6 +65,10 @@ export interface System {
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
   /** Installs (once) and runs one more agent. */
   startAgent(name?: string): Promise<AgentProcess>
+  /** The same installation again (folder, identity, journal), as a supervisor would start it. */
+  startAgain(name: string): Promise<AgentProcess>
+  /** What the function app finds in its environment: whoever has the same is another instance of it. */
+  functionsEnvironment: Record<string, string>
   /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
   killHost(): Promise<{ comeBack(): Promise<void> }>
   close(): Promise<void>
@@ -109,7 +119,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
     if (!own) throw new Error('no principal left for another agent')
-    const { certificate, key } = await makeCertificate(name)
+    const made = { ...systemClock, now: () => systemClock.now() - (options.certificateAgeDays ?? 0) * 86_400_000 }
+    const { certificate, key } = await makeCertificate(name, { clock: made })
     await parts.entra.call('addCertificate', own.clientId, certificate)
     const reached = await Promise.all(
       forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),
@@ -133,6 +144,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       times,
     })
+    return runInstalled(name, settingsFile)
+  }
+
+  async function runInstalled(name: string, settingsFile: string): Promise<AgentProcess> {
     const agent = runAgent(name, settingsFile, logFolder, options.agentScript ?? shipped?.agent)
     agents.push(agent)
     await agent.event('agentStarted')
@@ -145,7 +160,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), pollS: 0.2, directoryKey }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -162,14 +177,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const app = await appOf(shipped)
     const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const beginHost = (port: number) =>
-      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
+    const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })
+    const beginHost = (port: number) => begin('host', { ...app, settings: settingsAt(port), port }, identity)
     const { port, host } = await onFreePort(options.ports?.http ?? 0, beginHost)
     const parts = { ...cloud, host }
     const system: System = {
       folder,
       url: `http://localhost:${port}`,
       tenantId: credentials.tenantId,
+      administration: credentials.administration,
       forest: running.forest,
       directory: running.target,
       forests,
@@ -178,6 +194,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),
+      startAgain: (name) => runInstalled(name, join(folder, name, 'agent.json')),
+      functionsEnvironment: { ...settingsAt(port), ...identity },
       async killHost() {
         await parts.host.kill()
         const comeBack = async () => {
@@ -196,6 +214,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
+/** What `npm run admin` needs to know of this system, as environment variables. */
+export const adminEnvironment = ({ url, tenantId, administration, parts, folder }: System) => ({
+  WRITEBACK_URL: url,
+  WRITEBACK_TENANT: tenantId,
+  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
+  WRITEBACK_API: administration.api.uri,
+  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
+  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
+})
+
 type Begin = <N extends keyof Parts>(
   name: N,
   options: Parameters<typeof startPart<N>>[1],
@@ -213,7 +241,11 @@ async function isUp({ url, agents }: System): Promise<void> {
   throw new Error('the agents sent their heartbeats, but the service is still "down"')
 }
 
-const principalsOf = ({ functions, agents }: Credentials) => ({ functions: { ...functions, identityHeader: functions.secret }, agents })
+const principalsOf = ({ functions, agents, administration }: Credentials) => ({
+  functions: { ...functions, identityHeader: functions.secret },
+  agents,
+  administration,
+})
 
 const describe = (addresses: Record<string, string | number>) =>
   Object.entries(addresses)
