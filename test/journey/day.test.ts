@@ -2,9 +2,10 @@
  * A day as it is scripted: an agent is there all day, an administrator switches the feature on in the morning and off at night,
  * ten people set a password. Every message is accounted for (docs/protocol.md, How many messages), and none is large.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Day, startDay } from './day.fixture.ts'
 
+vi.setConfig({ testTimeout: 120_000 })
 let day: Day
 beforeAll(async () => {
   day = await startDay()
