@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
+import { systemClock } from '../shared/clock.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, installAgent, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
@@ -33,6 +34,8 @@ export interface SystemOptions {
   forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
+  /** How long ago the agents' certificates were made, which then are good for a year. */
+  certificateAgeDays?: number
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -116,7 +119,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
     if (!own) throw new Error('no principal left for another agent')
-    const { certificate, key } = await makeCertificate(name)
+    const made = { ...systemClock, now: () => systemClock.now() - (options.certificateAgeDays ?? 0) * 86_400_000 }
+    const { certificate, key } = await makeCertificate(name, { clock: made })
     await parts.entra.call('addCertificate', own.clientId, certificate)
     const reached = await Promise.all(
       forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),

@@ -1,7 +1,7 @@
 /** Commands that change nothing: status, keys, audit. */
-import { isLink, parseHead, problemsOf } from '../../shared/evidence.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
+import { verdictText, verify as verifyChain } from './verify.ts'
 
 /** One answer, as JSON or as text. */
 async function show(
@@ -51,7 +51,7 @@ const keysText = (body: ManageAnswer['body']): string[] => [
 ]
 
 const chainText = ({ chain }: ManageAnswer['body']): string[] => [
-  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head ?? 'none')}.`,
+  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head)}.`,
   ...list(chain?.problems).map((problem) => `  ${plain(problem)}`),
 ]
 
@@ -66,25 +66,6 @@ const auditText = (body: ManageAnswer['body']): string[] => [
   ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
 ]
 
-/** Nobody's word is taken for it: numbers and hashes again, here, and against a head that was noted earlier. */
-function checkedHere({ history, chain }: ManageAnswer['body'], noted: string | undefined): string[] {
-  const anchors = [
-    ...(typeof chain?.head === 'string' ? [{ head: chain.head, where: 'the service' }] : []),
-    ...(noted === undefined ? [] : [{ head: noted, where: 'the head that you noted' }]),
-  ]
-  const records: unknown[] = list(history)
-  return [...(records.every(isLink) ? [] : ['the history holds what is no record']), ...problemsOf(records.filter(isLink), anchors)]
-}
-
-async function verify(given: Given, noted: string | undefined): Promise<number> {
-  const text = (body: ManageAnswer['body']) => [
-    ...chainText(body),
-    ...checkedHere(body, noted).map((problem) => `  checked here: ${plain(problem)}`),
-  ]
-  const intact = (body: ManageAnswer['body']) => body.chain?.state === 'intact' && checkedHere(body, noted).length === 0
-  return await show(given, 'keys', text, intact)
-}
-
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   status: {
     usage: 'status',
@@ -92,14 +73,18 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
     run: (given) => show(given, 'writeback', statusText),
   },
   keys: {
-    usage: 'keys [verify [HEAD]]',
-    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact, and goes on from HEAD',
+    usage: 'keys [verify [--head HEAD]]',
+    summary: 'the key versions and their history; verify: check the chain of evidence on this machine, also against a head noted before',
     async run(given) {
-      const [action, noted] = given.args
-      if (action === undefined) return show(given, 'keys', keysText)
-      if (action !== 'verify') throw new UsageError('keys takes verify, or nothing')
-      if (noted !== undefined && parseHead(noted) === undefined) throw new UsageError('HEAD is NUMBER.HASH, as `keys` shows it')
-      return verify(given, noted)
+      const [verify] = given.args
+      if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
+      if (verify === undefined) return show(given, 'keys', keysText)
+      return show(
+        given,
+        'keys',
+        (body) => verdictText(verifyChain(body, given.head)),
+        (body) => verifyChain(body, given.head).problems.length === 0,
+      )
     },
   },
   audit: {
