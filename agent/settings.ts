@@ -96,19 +96,28 @@ export const fileVariable = 'AGENT_SETTINGS'
 export function readSettings(path: string, environment: Environment): AgentSettings {
   const problems: string[] = []
   const merged = override(readJson(path, problems), environment, problems)
-  const parsed = schema.safeParse(merged)
-  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`))
-  else
-    problems.push(
-      ...secretFiles(parsed.data).flatMap(privateFileProblem),
-      ...authorityFiles(parsed.data).flatMap(readableProblem),
-      ...brokenTimes(parsed.data.times).map(mustHold),
-      ...brokenScope(parsed.data),
-    )
+  const { settings, problems: own } = parseSettings(merged)
+  problems.push(...own)
+  if (settings) problems.push(...secretFiles(settings).flatMap(privateFileProblem), ...authorityFiles(settings).flatMap(readableProblem))
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
-  if (problems.length > 0 || !parsed.success) throw invalid(problems)
-  return Object.freeze(parsed.data)
+  if (problems.length > 0 || !settings) throw invalid(problems)
+  return Object.freeze(settings)
+}
+
+/** All that can be said without looking at a file that they name. `settings`: where the schema is kept to. */
+export function parseSettings(given: unknown): { settings?: AgentSettings; problems: string[] } {
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`) }
+  return { settings: parsed.data, problems: [...brokenTimes(parsed.data.times).map(mustHold), ...brokenScope(parsed.data)] }
+}
+
+/** One single setting, as the file would hold it: `relay.transport`. Undefined: there is none of this name. */
+export function parseSetting(key: string, text: string): { value: unknown } | { problem: string } | undefined {
+  const type = leaves().get(key)
+  if (type === undefined) return undefined
+  const parsed = z.safeParse(type, text)
+  return parsed.success ? { value: parsed.data } : { problem: parsed.error.issues[0]?.message ?? 'not possible' }
 }
 
 const mustHold = (rule: string) => `times: ${rule} must hold`
@@ -133,7 +142,7 @@ function readJson(path: string, problems: string[]): object {
 /** AGENT_JOURNAL_FILE → journalFile: matched against the schema's own names, so a misspelling is a problem. */
 function override(settings: object, environment: Environment, problems: string[]): unknown {
   const merged = structuredClone(settings) as Record<string, unknown>
-  const paths = new Map(leafPaths(schema).map((path) => [variableName(path), path]))
+  const paths = new Map([...leaves().keys()].map((key) => key.split('.')).map((path) => [variableName(path), path]))
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(environmentPrefix) || name === fileVariable || value === undefined) continue
     const path = paths.get(name)
@@ -146,11 +155,13 @@ function override(settings: object, environment: Environment, problems: string[]
 const variableName = (path: readonly string[]) =>
   environmentPrefix + path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')
 
-function leafPaths(type: unknown, path: readonly string[] = []): string[][] {
+/** The single settings by their names, with what they may be; lists have none. */
+export function leaves(type: z.core.$ZodType = schema, path: readonly string[] = []): ReadonlyMap<string, z.core.$ZodType> {
   const inner = type instanceof z.ZodDefault ? type.unwrap() : type
-  if (inner instanceof z.ZodArray) return []
-  if (!(inner instanceof z.ZodObject)) return [[...path]]
-  return Object.entries(inner.shape).flatMap(([name, child]) => leafPaths(child, [...path, name]))
+  if (inner instanceof z.ZodArray) return new Map()
+  if (!(inner instanceof z.ZodObject)) return new Map([[path.join('.'), type]])
+  const shape: Record<string, z.core.$ZodType> = inner.shape
+  return new Map(Object.entries(shape).flatMap(([name, child]) => [...leaves(child, [...path, name])]))
 }
 
 function setAt(target: Record<string, unknown>, path: readonly string[], value: string): void {
