@@ -97,8 +97,8 @@ export function readSettings(path: string, environment: Environment): AgentSetti
   const problems: string[] = []
   const merged = override(readJson(path, problems), environment, problems)
   const { settings, problems: own } = parseSettings(merged)
-  problems.push(...own)
   if (settings) problems.push(...secretFiles(settings).flatMap(privateFileProblem), ...authorityFiles(settings).flatMap(readableProblem))
+  problems.push(...own)
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
   if (problems.length > 0 || !settings) throw invalid(problems)
