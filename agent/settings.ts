@@ -194,15 +194,20 @@ const authorityFiles = ({ forests, localCaFile }: AgentSettings): Named[] => [
   ['localCaFile', localCaFile],
 ]
 
-function readableProblem([setting, path]: Named): string[] {
-  return path === undefined || existsSync(path) ? [] : [`${setting}: the file cannot be read`]
+const readableProblem = (named: Named) => namedProblem(named, 'readable')
+const privateFileProblem = (named: Named) => namedProblem(named, 'private')
+
+function namedProblem([setting, path]: Named, must: 'readable' | 'private'): string[] {
+  const problem = path === undefined ? undefined : fileProblem(path, must)
+  return problem === undefined ? [] : [`${setting}: ${problem}`]
 }
 
-function privateFileProblem([setting, path]: Named): string[] {
-  if (path === undefined) return []
+/** What is wrong with a file that settings name. */
+export function fileProblem(path: string, must: 'readable' | 'private'): string | undefined {
   try {
-    return isOpenToOthers(path) ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
+    if (must === 'private' && isOpenToOthers(path)) return "the file must be readable by the agent's account alone (chmod 600)"
   } catch {
-    return [`${setting}: the file cannot be read`]
+    return 'the file cannot be read'
   }
+  return existsSync(path) ? undefined : 'the file cannot be read'
 }
