@@ -112,6 +112,13 @@ export function parseSettings(given: unknown): { settings?: AgentSettings; probl
   return { settings: parsed.data, problems: [...brokenTimes(parsed.data.times).map(mustHold), ...brokenScope(parsed.data)] }
 }
 
+/** All but the directory. */
+export type CloudSettings = Omit<AgentSettings, 'forests' | 'rules'>
+
+/** Undefined: not yet to be used. */
+export const parseCloud = ({ forests: _, rules: __, ...given }: Readonly<Record<string, unknown>>): CloudSettings | undefined =>
+  schema.omit({ forests: true, rules: true }).safeParse(given).data
+
 /** One single setting, as the file would hold it: `relay.transport`. Undefined: there is none of this name. */
 export function parseSetting(key: string, text: string): { value: unknown } | { problem: string } | undefined {
   const type = leaves().get(key)
