@@ -98,7 +98,6 @@ const steps: Readonly<Record<string, Step>> = {
   'remove-forest': remove('forests'),
 
   rule: (place, name) => put({ ...place, rule: name }, parseRuleField('name', name), () => withItem(place.settings, 'rules', name, {})),
-  disabled: ofRule((place, rule) => ({ ...place, settings: withItem(place.settings, 'rules', rule, { enabled: false }) })),
   ...Object.fromEntries(
     Object.values(ruleQuestions).map(({ key, flag }): [string, Step] => [
       flag,
@@ -110,7 +109,5 @@ const steps: Readonly<Record<string, Step>> = {
   'remove-rule': remove('rules'),
 }
 
-/** Every option that is an edit, with what parseArgs wants to know. */
-export const editOptions: Readonly<Record<string, { type: 'string' | 'boolean'; multiple: true }>> = Object.fromEntries(
-  Object.keys(steps).map((flag) => [flag, { type: flag === 'disabled' ? 'boolean' : 'string', multiple: true }]),
-)
+/** Every option that is an edit, as parseArgs wants to know it. */
+export const editOptions = Object.fromEntries(Object.keys(steps).map((flag) => [flag, { type: 'string', multiple: true }] as const))

@@ -72,6 +72,7 @@ export const ruleQuestions = {
   filter: { key: 'filter', flag: 'filter', ask: 'LDAP filter that they must fit (empty: none)' },
   anchor: { key: 'anchor', flag: 'anchor', ask: 'Attribute that is the source anchor' },
   precedence: { key: 'precedence', flag: 'precedence', ask: 'Precedence: the lowest wins' },
+  enabled: { key: 'enabled', flag: 'enabled', ask: 'Is the rule in use?' },
 } as const satisfies Record<string, Question>
 
 export type Parsed = { value: unknown } | { problem: string }
@@ -95,8 +96,12 @@ export function parseForestField(field: keyof typeof forest.shape, given: unknow
 
 export const parseDomainName = (text: string): Parsed => parse(forest.shape.domains.element.shape.name, text)
 export const parseServers = (servers: readonly string[]): Parsed => parse(forest.shape.domains.element.shape.servers, servers)
-export const parseRuleField = (field: keyof typeof rule.shape, given: unknown): Parsed =>
-  parse(rule.shape[field], field === 'precedence' && typeof given === 'string' ? Number(given || Number.NaN) : given)
+export const parseRuleField = (field: keyof typeof rule.shape, given: string): Parsed => parse(rule.shape[field], ruleValue(field, given))
+
+function ruleValue(field: string, given: string): unknown {
+  if (field === 'precedence') return given === '' ? undefined : Number(given)
+  return field === 'enabled' ? ({ yes: true, no: false }[given] ?? given) : given
+}
 
 function parse(type: z.core.$ZodType, given: unknown): Parsed {
   const parsed = z.safeParse(type, given)
