@@ -3,47 +3,27 @@ import { join } from 'node:path'
 import type { Secret } from '../../../shared/secret.ts'
 import { fileProblem } from '../../settings.ts'
 import { askValue, type Draft, type Kit, untilGood } from './draft.ts'
+import { editList, type NamedList } from './named-list.ts'
 import { forestQuestions, type Parsed, parseDomainName, parseForestField, parseServers } from './questions.ts'
-import { itemNamed, itemsOf, type Json, namesIn, withItem, withoutItem } from './settings-edit.ts'
+import { itemNamed, itemsOf, type Json, withItem } from './settings-edit.ts'
 import { addressesOf, domainsOf, parseAddress, serversOf } from './settings-shape.ts'
-import { tryForest } from './trial.ts'
+import { tryForests } from './trial.ts'
 
-export async function connectDirectories(start: Draft, kit: Kit): Promise<Draft> {
-  let draft = start
-  if (namesIn(draft.settings, 'forests').length === 0) draft = await connectForest(draft, undefined, kit)
-  for (;;) {
-    const names = namesIn(draft.settings, 'forests')
-    const choice = await kit.ask.choose('Directories', [
-      { value: 'next', label: 'Next' },
-      ...names.map((name) => ({ value: `change ${name}`, label: `Change ${name}`, hint: accountOf(draft.settings, name) })),
-      { value: 'add', label: 'Add another forest' },
-      ...names.map((name) => ({ value: `remove ${name}`, label: `Remove ${name}`, hint: 'with its rules' })),
-    ])
-    if (choice === 'next') return draft
-    const name = choice.replace(/^\w+ /, '')
-    if (choice === 'add') draft = await connectForest(draft, undefined, kit)
-    else if (choice.startsWith('remove ')) draft = { ...draft, settings: withoutItem(draft.settings, 'forests', name) }
-    else draft = await connectForest(draft, name, kit)
-  }
-}
-
-const accountOf = (settings: Json, forest: string): string => String(itemNamed(settings, 'forests', forest)['bindDn'] ?? '')
-
-async function connectForest(draft: Draft, known: string | undefined, kit: Kit): Promise<Draft> {
-  const name = known ?? (await askName(draft.settings, kit))
-  return untilGood(
+export const connectDirectories = (draft: Draft, kit: Kit): Promise<Draft> =>
+  untilGood(
     draft,
     kit,
-    (before) => askForest(before, name, kit),
-    ({ settings, passwords }) => tryForest(settings, name, passwords.get(name), kit.clock),
+    (before) => editList(before, kit, forests),
+    (next) => tryForests(next, kit.clock),
   )
-}
 
-async function askName(settings: Json, { ask }: Kit): Promise<string> {
-  const names = namesIn(settings, 'forests')
-  const unused = (name: string): Parsed =>
-    names.includes(name) ? { problem: 'there is one of this name' } : parseForestField('name', name)
-  return String(await askValue(ask, 'A short name for the forest', undefined, unused))
+const forests: NamedList = {
+  title: 'Directories',
+  list: 'forests',
+  one: 'forest',
+  parseName: (name) => parseForestField('name', name),
+  hint: ({ bindDn }) => String(bindDn ?? ''),
+  edit: askForest,
 }
 
 async function askForest(before: Draft, name: string, kit: Kit): Promise<Draft> {

@@ -1,33 +1,27 @@
 /** The page "Domain and OU filtering": the synchronization rules, each with a place in a directory and who counts there. */
-import { type Finding, skipped } from '../doctor/checks.ts'
 import { askValue, type Draft, type Kit, untilGood } from './draft.ts'
-import { type Parsed, parseRuleField, ruleQuestions } from './questions.ts'
-import { itemNamed, itemsOf, type Json, namesIn, withItem, withoutItem } from './settings-edit.ts'
+import { editList, type NamedList } from './named-list.ts'
+import { parseRuleField, ruleQuestions } from './questions.ts'
+import { itemNamed, itemsOf, type Json, namesIn, withItem } from './settings-edit.ts'
 import { domainsOf } from './settings-shape.ts'
-import { tryForest } from './trial.ts'
+import { tryRules } from './trial.ts'
 
-export async function filterDomains(start: Draft, kit: Kit): Promise<Draft> {
-  let draft: Draft = { ...start, settings: withRules(start.settings) }
-  for (;;) {
-    const names = namesIn(draft.settings, 'rules')
-    const choice = await kit.ask.choose('Who is in scope', [
-      { value: 'next', label: 'Next' },
-      ...names.map((name) => ({
-        value: `change ${name}`,
-        label: `Change ${name}`,
-        hint: scopeOf(itemNamed(draft.settings, 'rules', name)),
-      })),
-      { value: 'add', label: 'Add another rule' },
-      ...names.map((name) => ({ value: `remove ${name}`, label: `Remove ${name}` })),
-    ])
-    if (choice === 'next') return draft
-    const name = choice.replace(/^\w+ /, '')
-    if (choice.startsWith('remove ')) draft = { ...draft, settings: withoutItem(draft.settings, 'rules', name) }
-    else draft = await connectRule(draft, choice === 'add' ? undefined : name, kit)
-  }
+export const filterDomains = (draft: Draft, kit: Kit): Promise<Draft> =>
+  untilGood(
+    { ...draft, settings: withRules(draft.settings) },
+    kit,
+    (before) => editList(before, kit, rules),
+    (next) => tryRules(next, kit.clock),
+  )
+
+const rules: NamedList = {
+  title: 'Who is in scope',
+  list: 'rules',
+  one: 'rule',
+  parseName: (name) => parseRuleField('name', name),
+  hint: ({ baseDn, filter }) => [baseDn, filter].filter((each) => typeof each === 'string').join(' '),
+  edit: async (draft, name, kit) => ({ ...draft, settings: await askRule(draft.settings, name, kit) }),
 }
-
-const scopeOf = ({ baseDn, filter }: Json): string => [baseDn, filter].filter((each) => typeof each === 'string').join(' ')
 
 /** A forest without a rule would serve nobody: everybody in its first domain, until somebody says otherwise. */
 export function withRules(settings: Json): Json {
@@ -53,30 +47,6 @@ const headOf = (settings: Json, forest: string): string =>
 function nextPrecedence(settings: Json): number {
   const taken = itemsOf(settings, 'rules').map(({ precedence }) => (typeof precedence === 'number' ? precedence : 100))
   return Math.min(Math.max(0, ...taken) + 100, 10_000)
-}
-
-async function connectRule(draft: Draft, known: string | undefined, kit: Kit): Promise<Draft> {
-  const name = known ?? (await askName(draft.settings, kit))
-  return untilGood(
-    draft,
-    kit,
-    async (before) => ({ ...before, settings: await askRule(before.settings, name, kit) }),
-    (next) => tryRule(next, name, kit),
-  )
-}
-
-/** Of what is tried only what is about this rule: the forest had its own lines. */
-async function tryRule({ settings, passwords }: Draft, name: string, { clock }: Kit): Promise<Finding[]> {
-  const forest = String(itemNamed(settings, 'rules', name)['forest'])
-  const findings = await tryForest(settings, forest, passwords.get(forest), clock)
-  const own = findings.filter(({ about }) => about === name)
-  return own.length > 0 ? own : [skipped('rule-base', name, 'its base is in no domain of the forest that could be asked')]
-}
-
-async function askName(settings: Json, { ask }: Kit): Promise<string> {
-  const names = namesIn(settings, 'rules')
-  const unused = (name: string): Parsed => (names.includes(name) ? { problem: 'there is one of this name' } : parseRuleField('name', name))
-  return String(await askValue(ask, 'A short name for the rule', undefined, unused))
 }
 
 async function askRule(settings: Json, name: string, { ask }: Kit): Promise<Json> {

@@ -12,23 +12,48 @@ import { faultWord } from '../../../shared/fault.ts'
 import type { Secret } from '../../../shared/secret.ts'
 import { defaultTimes } from '../../../shared/times.ts'
 import { forestSettings, localAuthority } from '../../compose.ts'
-import { brokenScope, forest, rule } from '../../directory-settings.ts'
+import { brokenScope, forest, forestList, rule, ruleList } from '../../directory-settings.ts'
+import type { Rule } from '../../lookup/rules.ts'
 import { type CloudSettings, fileProblem, parseCloud } from '../../settings.ts'
 import { type Finding, failed, passed, skipped } from '../doctor/checks.ts'
 import { checkDirectory } from '../doctor/directory.ts'
 import { examineCloud } from '../doctor.ts'
-import { itemNamed, itemsOf, type Json } from './settings-edit.ts'
+import type { Draft } from './draft.ts'
+import { itemNamed, itemsOf, type Json, namesIn, withValue } from './settings-edit.ts'
 
-/** The forest `name`, its rules with it once there are any. */
-export async function tryForest(settings: Json, name: string, password: Secret | undefined, clock: Clock): Promise<Finding[]> {
-  const parsed = forest.safeParse(itemNamed(settings, 'forests', name))
-  if (!parsed.success) return [failed('settings', name, 'the answers are not complete')]
-  if (password === undefined && fileProblem(parsed.data.bindPasswordFile, 'private') !== undefined)
-    return [failed('settings', name, 'its password cannot be read')]
+/** Each forest: its controllers, the service account, the PDC emulator. */
+export const tryForests = ({ settings, passwords }: Answered, clock: Clock): Promise<Finding[]> =>
+  tryEach({ settings: withValue(settings, 'rules', undefined), passwords }, clock)
+
+/** Each rule: its base, the rights there, some people. The forests had their own lines. */
+export async function tryRules(draft: Answered, clock: Clock): Promise<Finding[]> {
+  const names = namesIn(draft.settings, 'rules')
+  const problems = brokenRules(draft.settings)
+  if (problems.length > 0) return problems.map((problem) => failed('settings', '', problem, 'change the rule'))
+  return (await tryEach(draft, clock)).filter(({ about }) => names.includes(about))
+}
+
+function brokenRules(settings: Json): string[] {
+  const [forests, rules] = [forestList.safeParse(settings['forests']), ruleList.safeParse(settings['rules'])]
+  return forests.success && rules.success ? brokenScope({ forests: forests.data, rules: rules.data }) : []
+}
+
+async function tryEach({ settings, passwords }: Answered, clock: Clock): Promise<Finding[]> {
   const rules = itemsOf(settings, 'rules').flatMap((each) => rule.safeParse(each).data ?? [])
-  const own = rules.filter((each) => each.forest === name && brokenScope({ forests: [parsed.data], rules: [each] }).length === 0)
-  const directory = { forests: [forestSettings(parsed.data, password)], rules: own, ldapMs: defaultTimes.ldapMs }
-  return checkDirectory(directory, { clock, sample: 20 })
+  const tried = namesIn(settings, 'forests').map((name) =>
+    tryForest(itemNamed(settings, 'forests', name), rules, passwords.get(name), clock),
+  )
+  return (await Promise.all(tried)).flat()
+}
+
+async function tryForest(given: Json, rules: readonly Rule[], password: Secret | undefined, clock: Clock): Promise<Finding[]> {
+  const { data } = forest.safeParse(given)
+  const name = String(given['name'])
+  if (!data) return [failed('settings', name, 'the answers are not complete')]
+  if (password === undefined && fileProblem(data.bindPasswordFile, 'private') !== undefined)
+    return [failed('settings', name, 'its password cannot be read', 'type it again')]
+  const own = rules.filter((each) => each.forest === name)
+  return checkDirectory({ forests: [forestSettings(data, password)], rules: own, ldapMs: defaultTimes.ldapMs }, { clock, sample: 20 })
 }
 
 /** By the agent's credential if there is one; if it is still to be made, only whether all three can be reached. */
@@ -39,6 +64,8 @@ export async function tryCloud(settings: Json, clock: Clock): Promise<Finding[]>
   const hasCredential = fileProblem(certificateFile ?? secretFile ?? '', 'private') === undefined
   return hasCredential ? examineCloud(cloud, clock) : reachAll(cloud, clock)
 }
+
+type Answered = Pick<Draft, 'settings' | 'passwords'>
 
 const reachMs = 8_000
 
