@@ -1,0 +1,46 @@
+/** What is taken where nothing was said, and what then still keeps settings from being used, with the option that answers it. */
+import { fileProblem, parseSettings } from '../../settings.ts'
+import type { Draft } from './draft.ts'
+import { passwordFileOf } from './page-directories.ts'
+import { withRules } from './page-filtering.ts'
+import { flagFor } from './questions.ts'
+import { isJson, itemNamed, type Json, namesIn, valueAt, withItem } from './settings-edit.ts'
+
+export const withDefaults = (settings: Json, folder: string): Json =>
+  namesIn(settings, 'forests').reduce((before, name) => {
+    if (itemNamed(before, 'forests', name)['bindPasswordFile'] !== undefined) return before
+    return withItem(before, 'forests', name, { bindPasswordFile: passwordFileOf(before, name, folder) })
+  }, withRules(settings))
+
+/** One line each; none: it can be written, and an agent would start with it. `made`: a file that is still to be made. */
+export function openAnswers({ settings, passwords }: Draft, made: string | undefined): string[] {
+  // Without these, all that is told of an absent part is that it is absent.
+  const whole = { relay: {}, vault: {}, identity: {}, forests: [], rules: [], ...settings }
+  const { settings: parsed, problems } = parseSettings(whole)
+  const open = problems.map((problem) => withFlag(problem, whole))
+  const files = parsed?.forests.flatMap(({ name, bindPasswordFile, caFile }) => [
+    ...(passwords.has(name) ? [] : [[`password of ${name}`, fileProblem(bindPasswordFile, 'private')] as const]),
+    ...(caFile === undefined ? [] : [[`authority of ${name}`, fileProblem(caFile, 'readable')] as const]),
+  ])
+  const secret = parsed?.identity.certificateFile ?? parsed?.identity.secretFile
+  const identity = secret === undefined || secret === made ? undefined : fileProblem(secret, 'private')
+  return [
+    ...open,
+    ...[...(files ?? []), ['credential', identity] as const].flatMap(([what, no]) => (no === undefined ? [] : [`${what}: ${no}`])),
+  ]
+}
+
+function withFlag(problem: string, settings: Json): string {
+  const [path = ''] = problem.split(':')
+  const flag = flagFor(path)
+  const said = valueIn(settings, path) === undefined ? `${path}: is missing` : problem
+  return flag === undefined ? said : `${said} (${flag})`
+}
+
+/** `forests.0.bindDn` */
+function valueIn(settings: Json, path: string): unknown {
+  return path.split('.').reduce<unknown>((inner, name) => {
+    if (Array.isArray(inner)) return inner[Number(name)]
+    return isJson(inner) ? valueAt(inner, name) : undefined
+  }, settings)
+}
