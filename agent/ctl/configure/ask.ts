@@ -13,7 +13,15 @@ export interface Choice<T extends string> {
 /** The reason why an answer is refused; undefined: it is not. */
 export type Check = (answer: string) => string | undefined
 
-export interface Asker {
+/** Who is only told something. */
+export interface Teller {
+  note(title: string, lines: readonly string[]): void
+  /** What is going on. */
+  step(text: string): void
+  lines(lines: readonly string[]): void
+}
+
+export interface Asker extends Teller {
   /** Without blanks at both ends. `initial` stands there and may be edited. */
   text(message: string, options: { initial?: string | undefined; check: Check }): Promise<string>
   /** Typed without being shown; empty: undefined. */
@@ -21,10 +29,6 @@ export interface Asker {
   choose<T extends string>(message: string, choices: readonly Choice<T>[], initial?: T): Promise<T>
   /** A box for each; those ticked. */
   tick<T extends string>(message: string, choices: readonly Choice<T>[], initial: readonly T[]): Promise<T[]>
-  note(title: string, lines: readonly string[]): void
-  /** What is going on. */
-  step(text: string): void
-  lines(lines: readonly string[]): void
 }
 
 /** Ctrl-C at a question. */

@@ -8,6 +8,7 @@ import { type Finding, isFailed } from '../doctor/checks.ts'
 import { reportLines } from '../doctor/report.ts'
 import type { Asker } from './ask.ts'
 import { type Parsed, parseSingle, problemOf, type Question } from './questions.ts'
+import type { Service } from './service.ts'
 import { type Json, textAt } from './settings-edit.ts'
 import { withSingle } from './settings-shape.ts'
 
@@ -16,7 +17,10 @@ export interface Draft {
   /** Typed, for the forest of this name; they go into its `bindPasswordFile`. */
   passwords: ReadonlyMap<string, Secret>
   writeback: 'on' | 'off' | 'asItIs'
+  /** For the records: why it is switched. */
   reason: string
+  /** Once an administrator has signed in. */
+  service?: Service | undefined
 }
 
 export interface Kit {

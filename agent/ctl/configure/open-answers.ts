@@ -1,19 +1,38 @@
 /** What is taken where nothing was said, and what then still keeps settings from being used, with the option that answers it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileProblem, parseSettings } from '../../settings.ts'
 import type { Draft } from './draft.ts'
 import { passwordFileOf } from './page-directories.ts'
 import { withRules } from './page-filtering.ts'
-import { flagFor } from './questions.ts'
-import { isJson, itemNamed, type Json, namesIn, valueAt, withItem } from './settings-edit.ts'
+import { certificate, clientSecret, flagFor } from './questions.ts'
+import { isJson, itemNamed, type Json, namesIn, textAt, valueAt, withItem, withValue } from './settings-edit.ts'
 
 export const withDefaults = (settings: Json, folder: string): Json =>
-  namesIn(settings, 'forests').reduce((before, name) => {
-    if (itemNamed(before, 'forests', name)['bindPasswordFile'] !== undefined) return before
-    return withItem(before, 'forests', name, { bindPasswordFile: passwordFileOf(before, name, folder) })
-  }, withRules(settings))
+  namesIn(settings, 'forests').reduce(
+    (before, name) => {
+      if (itemNamed(before, 'forests', name)['bindPasswordFile'] !== undefined) return before
+      return withItem(before, 'forests', name, { bindPasswordFile: passwordFileOf(before, name, folder) })
+    },
+    withRules(withCertificate(settings, folder)),
+  )
 
-/** One line each; none: it can be written, and an agent would start with it. `made`: a file that is still to be made. */
-export function openAnswers({ settings, passwords }: Draft, made: string | undefined): string[] {
+/** A new one, unless it is said how else the agent proves who it is. */
+function withCertificate(settings: Json, folder: string): Json {
+  const proofs = [certificate, clientSecret].map(({ key }) => textAt(settings, key))
+  return proofs.every((file) => file === undefined) ? withValue(settings, certificate.key, join(folder, 'certificate.pem')) : settings
+}
+
+/** Where the agent's certificate will be, if it is still to be made. */
+export function certificateToMake({ settings }: Pick<Draft, 'settings'>): string | undefined {
+  if (textAt(settings, clientSecret.key) !== undefined) return undefined
+  const file = textAt(settings, certificate.key)
+  return file === undefined || existsSync(file) ? undefined : file
+}
+
+/** One line each; none: it can be written, and an agent would start with it. */
+export function openAnswers({ settings, passwords }: Pick<Draft, 'settings' | 'passwords'>): string[] {
+  const made = certificateToMake({ settings })
   // Without these, all that is told of an absent part is that it is absent.
   const whole = { relay: {}, vault: {}, identity: {}, forests: [], rules: [], ...settings }
   const { settings: parsed, problems } = parseSettings(whole)

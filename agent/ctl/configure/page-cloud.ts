@@ -1,8 +1,11 @@
 /** The page "Connect to Entra ID": tenant, the agent's application, vault, Service Bus, and how the agent proves who it is. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Choice } from './ask.ts'
 import { askSingle, type Draft, type Kit, untilGood } from './draft.ts'
 import { certificate, client, clientSecret, connectionString, namespace, proxy, tenant, transport, vault } from './questions.ts'
 import { type Json, textAt, withValue } from './settings-edit.ts'
+import { withSingle } from './settings-shape.ts'
 import { tryCloud } from './trial.ts'
 
 export const connectCloud = (draft: Draft, kit: Kit): Promise<Draft> =>
@@ -43,7 +46,7 @@ type Proof = 'make' | 'certificate' | 'secret'
 
 async function askCredential(before: Json, { ask, folder }: Kit): Promise<Json> {
   const [file, secret] = [textAt(before, certificate.key), textAt(before, clientSecret.key)]
-  const had: Proof = secret !== undefined ? 'secret' : file !== undefined ? 'certificate' : 'make'
+  const had: Proof = secret !== undefined ? 'secret' : file !== undefined && existsSync(file) ? 'certificate' : 'make'
   const proofs: readonly Choice<Proof>[] = [
     { value: 'make', label: 'A new certificate', hint: 'made here at the end, the key never leaves this machine' },
     { value: 'certificate', label: 'A certificate that is there' },
@@ -51,6 +54,11 @@ async function askCredential(before: Json, { ask, folder }: Kit): Promise<Json> 
   ]
   const proof = await ask.choose('How does the agent prove who it is?', proofs, had)
   if (proof !== 'make') return askSingle(ask, before, proof === 'certificate' ? certificate : clientSecret)
-  void folder
-  return before
+  return withSingle(before, certificate.key, file !== undefined && !existsSync(file) ? file : unusedIn(folder))
+}
+
+/** What is there is left as it is: an agent may be signing in with it. */
+function unusedIn(folder: string): string {
+  const names = Array.from({ length: 100 }, (_, n) => join(folder, `certificate${n === 0 ? '' : `-${n + 1}`}.pem`))
+  return names.find((name) => !existsSync(name)) ?? join(folder, 'certificate.pem')
 }

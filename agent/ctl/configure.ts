@@ -1,0 +1,139 @@
+/**
+ * `agentctl configure`: the wizard that sets up an agent, from nothing or from the settings that are there, to "password
+ * writeback is on". Every answer can stand on the command line; with --yes nothing is asked.
+ *
+ * Run it as the account the agent runs as, or as root. Until "Configure" is chosen nothing is written.
+ */
+import { dirname, resolve } from 'node:path'
+import { systemClock } from '../../shared/clock.ts'
+import { fileVariable } from '../settings.ts'
+import { Cancelled, type Teller } from './configure/ask.ts'
+import { carryOut, type Result } from './configure/carry-out.ts'
+import type { Draft } from './configure/draft.ts'
+import { applyEdits } from './configure/edits.ts'
+import { parseFlags } from './configure/flags.ts'
+import { openAnswers, withDefaults } from './configure/open-answers.ts'
+import { problemOfReason } from './configure/page-features.ts'
+import { readIfThere } from './configure/save.ts'
+import { isJson, type Json } from './configure/settings-edit.ts'
+import { describe } from './configure/summary.ts'
+import { tryCloud, tryForests, tryRules } from './configure/trial.ts'
+import { usage } from './configure/usage.ts'
+import { walk } from './configure/wizard.ts'
+import { isFailed } from './doctor/checks.ts'
+import { reportLines } from './doctor/report.ts'
+import { exitCodes, type Io, UsageError } from './program.ts'
+
+type Flags = ReturnType<typeof parseFlags>
+
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const flags = parseFlags(args)
+  if (flags.help) {
+    io.print(usage)
+    return exitCodes.done
+  }
+  const file = resolve(flags.settings ?? process.env[fileVariable] ?? defaultFile)
+  const found = await readIfThere(file)
+  const start = draftFrom(found, flags)
+  if (flags.view) {
+    io.print(flags.json ? JSON.stringify(start.settings) : describe(start.settings).join('\n'))
+    return exitCodes.done
+  }
+  const place = { file, folder: dirname(file), found, io }
+  return flags.yes ? unasked(start, flags, place) : asked(start, place)
+}
+
+const defaultFile = process.platform === 'win32' ? 'C:\\ProgramData\\password-writeback\\agent.json' : '/etc/password-writeback/agent.json'
+
+interface Place {
+  file: string
+  folder: string
+  found: string | undefined
+  io: Io
+}
+
+function draftFrom(found: string | undefined, { edits, writeback, reason }: Flags): Draft {
+  const { settings, problems } = applyEdits(found === undefined ? {} : jsonIn(found), edits)
+  const all = [...problems, ...problemsOf(writeback, reason)]
+  if (all.length > 0) throw new UsageError(`${all.join('\n')}\n(agentctl configure --help)`)
+  const wish = writeback === 'on' || writeback === 'off' ? writeback : 'asItIs'
+  return { settings, passwords: new Map(), writeback: wish, reason: reason ?? 'agentctl configure' }
+}
+
+function problemsOf(writeback: string | undefined, reason: string | undefined): string[] {
+  const why = reason === undefined ? undefined : problemOfReason(reason)
+  return [
+    ...(writeback === undefined || writeback === 'on' || writeback === 'off' ? [] : ['--writeback: must be on or off']),
+    ...(why === undefined ? [] : [`--reason: ${why}`]),
+  ]
+}
+
+function jsonIn(text: string): Json {
+  try {
+    const settings: unknown = JSON.parse(text)
+    if (isJson(settings)) return settings
+  } catch {}
+  throw new UsageError('the settings file is there, but is not valid JSON: correct it, or move it away')
+}
+
+async function asked(start: Draft, place: Place): Promise<number> {
+  const { file, folder, found, io } = place
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
+    throw new UsageError('no terminal to ask on: give every answer as an option, and --yes (agentctl configure --help)')
+  const { prompts } = await import('./configure/prompts.ts')
+  const kit = { ask: prompts, clock: systemClock, folder, colour: io.colour }
+  try {
+    const draft = await walk(start, kit, { settings: file, exists: found !== undefined })
+    if (draft === undefined) {
+      prompts.step('Nothing was changed.')
+      return exitCodes.done
+    }
+    const goOn = async () => (await prompts.choose('Something failed. Switch password writeback all the same?', noYes)) === 'yes'
+    return codeOf(await carryOut(draft, { ...workOf(place, prompts), goOn }))
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error
+    prompts.step('Cancelled.')
+    return exitCodes.failed
+  }
+}
+
+const noYes = [
+  { value: 'no', label: 'No' },
+  { value: 'yes', label: 'Yes' },
+] as const
+
+async function unasked(start: Draft, { anyway = false, json = false }: Flags, place: Place): Promise<number> {
+  const { io } = place
+  const quiet: Teller = { note: () => {}, step: () => {}, lines: () => {} }
+  const tell: Teller = json ? quiet : { note: () => {}, step: io.print, lines: (lines) => lines.forEach(io.print) }
+  const draft = { ...start, settings: withDefaults(start.settings, place.folder) }
+  const open = openAnswers(draft)
+  if (open.length > 0) throw new UsageError(`not every answer is there:\n  ${open.join('\n  ')}`)
+  if (!anyway) {
+    tell.step('Trying the connections …')
+    const tried = await Promise.all([tryCloud(draft.settings, systemClock), tryForests(draft, systemClock)])
+    const findings = [...tried.flat(), ...(await tryRules(draft, systemClock))]
+    if (findings.some(isFailed)) {
+      for (const line of reportLines(findings, io.colour)) io.complain(line)
+      io.complain('Nothing was written (--anyway goes on).')
+      return exitCodes.failed
+    }
+  }
+  const result = await carryOut(draft, { ...workOf(place, tell), goOn: async () => anyway })
+  if (json) io.print(JSON.stringify({ ok: codeOf(result) === exitCodes.done, ...result }))
+  return codeOf(result)
+}
+
+const workOf = ({ file, folder, found, io }: Place, tell: Teller) => ({
+  tell,
+  clock: systemClock,
+  colour: io.colour,
+  file,
+  folder,
+  found,
+  environment: process.env,
+  makeCredential: async () => ['agentctl enrol'],
+})
+
+const codeOf = ({ written, findings, writeback }: Result): number =>
+  written && !findings.some(isFailed) && writeback !== 'failed' && writeback !== 'notReached' ? exitCodes.done : exitCodes.failed
