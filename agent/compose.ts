@@ -3,9 +3,16 @@
  * use the same, so what the one proves is what the other will do.
  */
 import { readFileSync } from 'node:fs'
-import { ClientCertificateCredential, ClientSecretCredential, type TokenCredential } from '@azure/identity'
+import type { Clock } from '../shared/clock.ts'
+import type { Log } from '../shared/log.ts'
 import type { RelaySettings } from '../shared/relay/client.ts'
 import type { Secret } from '../shared/secret.ts'
+import { type OwnCertificate, ownName } from './credential/certificate.ts'
+import { certificateFiles } from './credential/files.ts'
+import { graphScope, openApplication } from './credential/graph.ts'
+import { readPassphrase } from './credential/passphrase.ts'
+import type { RenewalDeps } from './credential/renewal.ts'
+import { type Passphrase, type SignIn, signInBy, signInByFile, signInBySecret, type TokenCredential } from './credential/sign-in.ts'
 import type { DirectorySettings, ForestSettings } from './directory/directory.ts'
 import type { Forest } from './directory-settings.ts'
 import { type AgentSettings, readSecretFile } from './settings.ts'
@@ -13,16 +20,47 @@ import { type AgentSettings, readSecretFile } from './settings.ts'
 export const localAuthority = ({ localCaFile }: Pick<AgentSettings, 'localCaFile'>): string | undefined =>
   localCaFile === undefined ? undefined : readFileSync(localCaFile, 'utf8')
 
-export function openCredential(
-  { tenantId, identity }: Pick<AgentSettings, 'tenantId' | 'identity'>,
+type Identified = Pick<AgentSettings, 'tenantId' | 'identity'>
+
+export const signInOf = ({ tenantId, identity }: Identified, localCa: string | undefined): SignIn => {
+  return { tenantId, clientId: identity.clientId, authority: identity.authority, localCa }
+}
+
+/** Read once: it stays as long as the agent does. */
+export function passphraseOf({ identity: { passphraseFile } }: Pick<AgentSettings, 'identity'>): Passphrase {
+  let passphrase: Promise<Secret> | undefined
+  return async () => {
+    if (passphraseFile === undefined) return undefined
+    passphrase ??= readPassphrase(passphraseFile)
+    return passphrase
+  }
+}
+
+export function openCredential(settings: Identified, localCa: string | undefined): TokenCredential {
+  const { certificateFile, secretFile } = settings.identity
+  const signIn = signInOf(settings, localCa)
+  if (certificateFile === undefined) return signInBySecret(signIn, textOf(secretFile ?? ''))
+  return signInByFile(certificateFiles(certificateFile), passphraseOf(settings), signIn)
+}
+
+/** Undefined where the agent signs in by a client secret, which it cannot renew. */
+export function renewalOf(
+  settings: AgentSettings,
   localCa: string | undefined,
-): TokenCredential {
-  const local = localCa === undefined ? {} : { disableInstanceDiscovery: true, tlsOptions: { ca: localCa } }
-  const options = { authorityHost: identity.authority, ...local }
-  const { clientId, certificateFile, secretFile } = identity
-  if (certificateFile !== undefined)
-    return new ClientCertificateCredential(tenantId, clientId, { certificatePath: certificateFile }, options)
-  return new ClientSecretCredential(tenantId, clientId, textOf(secretFile ?? ''), options)
+  { clock, log }: { clock: Clock; log: Log },
+): RenewalDeps | undefined {
+  const { certificateFile, clientId, graphUrl } = settings.identity
+  if (certificateFile === undefined) return undefined
+  const signIn = (own: OwnCertificate) => signInBy(own, signInOf(settings, localCa))
+  return {
+    files: certificateFiles(certificateFile),
+    passphrase: passphraseOf(settings),
+    commonName: ownName(),
+    application: (own) => openApplication({ graphUrl, clientId, credential: signIn(own), clock, localCa }),
+    proveSignIn: async (own) => void (await signIn(own).getToken(graphScope)),
+    clock,
+    log,
+  }
 }
 
 export function relaySettings({ relay }: Pick<AgentSettings, 'relay'>, credential: TokenCredential, ca: string | undefined): RelaySettings {

@@ -8,7 +8,8 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import { connectRelay } from '../shared/relay/client.ts'
 import { openCeilings } from './ceilings.ts'
-import { directorySettings, localAuthority, openCredential, relaySettings } from './compose.ts'
+import { directorySettings, localAuthority, openCredential, relaySettings, renewalOf } from './compose.ts'
+import { keepCertificate } from './credential/renewal.ts'
 import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
 import { createVoice } from './heartbeat.ts'
@@ -73,6 +74,8 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
 
   const fatally = (error: unknown) => stop.abort(error)
   void voice.beat(stop.signal)
+  const renewal = renewalOf(settings, localCa, { clock, log })
+  if (renewal) void keepCertificate(renewal, stop.signal)
   const settle = () => settleUnfinished({ ...shared, inHand: loop.inHand, tell: voice.settled })
   void every(clock, settleEveryMs, stop.signal, settle).catch(fatally)
   void every(clock, pruneEveryMs, stop.signal, async () => journal.prune(clock.now() - journalKeptMs)).catch(fatally)

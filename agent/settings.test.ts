@@ -64,7 +64,7 @@ describe('good settings', () => {
     expect(settings).toEqual({
       ...good(),
       relay: { ...good().relay, transport: 'websockets' },
-      identity: { ...good().identity, authority: 'https://login.microsoftonline.com' },
+      identity: { ...good().identity, authority: 'https://login.microsoftonline.com', graphUrl: 'https://graph.microsoft.com' },
       forests: withForest({ controllers: 'pdcEmulator', addresses: {} }).forests,
       rules: withRuleOf({ anchor: 'mS-DS-ConsistencyGuid', precedence: 100, enabled: true }).rules,
       linksFile: '/var/lib/password-writeback/links.sqlite',

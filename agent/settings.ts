@@ -10,6 +10,7 @@ import * as z from 'zod'
 import { Fault } from '../shared/fault.ts'
 import { Secret } from '../shared/secret.ts'
 import { brokenTimes, defaultTimes } from '../shared/times.ts'
+import { isSystemdCredential } from './credential/passphrase.ts'
 import { brokenScope, forestList, ruleList } from './directory-settings.ts'
 
 const count = z.coerce.number().int().positive()
@@ -49,9 +50,13 @@ const schema = z.strictObject({
       clientId: guid,
       /** PEM with certificate and private key, registered with this agent's application … */
       certificateFile: file.optional(),
+      /** The passphrase of that key, if it has one: a file, or by a plain name one of the service's systemd credentials. */
+      passphraseFile: file.optional(),
       /** … or a file with a client secret. */
       secretFile: file.optional(),
       authority: https.default('https://login.microsoftonline.com'),
+      /** Microsoft Graph, where the agent renews its certificate. */
+      graphUrl: https.default('https://graph.microsoft.com'),
     })
     .refine((identity) => (identity.certificateFile === undefined) !== (identity.secretFile === undefined), {
       message: 'exactly one of certificateFile and secretFile',
@@ -192,9 +197,14 @@ const secretFiles = ({ relay, identity, forests }: AgentSettings): Named[] => [
   ['relay.connectionStringFile', relay.connectionStringFile],
   ['relay.proxyUrlFile', relay.proxyUrlFile],
   ['identity.certificateFile', identity.certificateFile],
+  ['identity.passphraseFile', passphraseFileOf(identity)],
   ['identity.secretFile', identity.secretFile],
   ...forests.map(({ bindPasswordFile }, at): Named => [`forests.${at}.bindPasswordFile`, bindPasswordFile]),
 ]
+
+/** What systemd hands out it has made private itself; its mode shows an ACL as rights of the group. */
+const passphraseFileOf = ({ passphraseFile }: AgentSettings['identity']) =>
+  passphraseFile === undefined || isSystemdCredential(passphraseFile) ? undefined : passphraseFile
 
 const authorityFiles = ({ forests, localCaFile }: AgentSettings): Named[] => [
   ...forests.map(({ caFile }, at): Named => [`forests.${at}.caFile`, caFile]),

@@ -19,6 +19,7 @@ export interface AgentInstallation {
   /** PEM with certificate and key, or a client secret. */
   proof: { kind: 'certificate'; pem: string } | { kind: 'secret'; secret: string }
   authority: string
+  graphUrl?: string
   vaultUrl: string
   /** A connection string of its SAS rule, or where to sign in with its identity. */
   bus: { kind: 'sas'; connectionString: string } | { kind: 'identity'; namespace: string; endpoint: string }
@@ -58,6 +59,7 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
     identity: {
       clientId: of.clientId,
       authority: of.authority,
+      ...(of.graphUrl !== undefined && { graphUrl: of.graphUrl }),
       ...(of.proof.kind === 'certificate'
         ? { certificateFile: await file('certificate.pem', of.proof.pem) }
         : { secretFile: await file('client-secret', of.proof.secret) }),

@@ -2,6 +2,7 @@
  * The whole product on one machine: every stand-in, the function app and its agents, each a process of its own, built from
  * infra/topology.ts. `npm start`, the journeys and the bench use this one composition.
  */
+import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
@@ -122,6 +123,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       clientId: own.clientId,
       proof: bySas ? { kind: 'secret', secret: own.secret } : { kind: 'certificate', pem: `${key}\n${certificate}` },
       authority: parts.entra.addresses.authorityHost,
+      graphUrl: parts.graph.addresses.url,
       vaultUrl: parts.vault.addresses.url,
       bus: bySas
         ? { kind: 'sas', connectionString: busConnectionString(parts.bus.addresses, 'agent', credentials, transport) }
@@ -140,19 +142,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   try {
     const tls = { ca: authority.ca, ...(await authority.issue(loopback)) }
+    const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials) }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
     const [running] = forests
+    const directory = { url: entra.addresses.tenant, key: directoryKey, ca: authority.ca }
     const trust = { issuer: entra.addresses.issuer, jwksUrl: entra.addresses.jwksUrl, ca: authority.ca }
     const ours = { ...queues, requests: { ...queues.requests, lockMs: times.lockMs } }
     const [bus, vault, graph] = await Promise.all([
       begin('bus', { queues: ours, rules: sasRules(credentials), tls, entra: { ...trust, principals: owners(credentials) } }),
       begin('vault', { tls, entra: trust, authority: entra.addresses.tenant, principals: owners(credentials) }),
-      begin('graph', { tls, entra: trust, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
+      begin('graph', { tls, entra: trust, directory, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
     ])
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)

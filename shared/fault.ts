@@ -28,6 +28,8 @@ export const faultCodes = [
   /** A row's HMAC does not fit: written by somebody who does not hold the state key. */
   'ROW_REJECTED',
   'GRAPH_UNAVAILABLE',
+  /** The agent's certificate file does not hold a certificate with its key, or the key does not open. */
+  'CERTIFICATE_UNUSABLE',
   'MAIL_UNAVAILABLE',
   'SETTINGS_INVALID',
   'INPUT_REFUSED',

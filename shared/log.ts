@@ -40,6 +40,11 @@ export const events = {
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
+  certificateRenewed: { id: 34030, level: 'info' },
+  certificateRemoved: { id: 34031, level: 'info' },
+  certificateNotRenewed: { id: 34032, level: 'warning' },
+  certificateExpiring: { id: 34033, level: 'error' },
+  certificateExpired: { id: 34034, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -56,6 +61,8 @@ const shapes = {
   boot: id,
   domain: id,
   keyVersion: id,
+  /** Thumbprint. */
+  certificate: id,
   trace: id,
   outcome: word,
   fault: word,

@@ -32,7 +32,7 @@ describe('an SDK is imported in its adapter alone', () => {
     ['@azure/keyvault-secrets', ['agent/keys.ts', 'functions/keys/vault.ts']],
     ['@azure/data-tables', ['functions/store/tables.ts']],
     ['@azure/storage-queue', ['functions/store/queue.ts']],
-    ['@azure/core-rest-pipeline', ['functions/entra/graph.ts']],
+    ['@azure/core-rest-pipeline', ['agent/credential/graph.ts', 'functions/entra/graph.ts']],
     ['nodemailer', ['functions/mail/smtp.ts']],
     ['@azure/functions', ['functions/http/edge.ts', 'functions/main.ts', 'functions/relay/events.ts']],
   ])('%s', (sdk, adapters) => {

@@ -8,9 +8,10 @@
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
-import { directorySettings, localAuthority, openCredential, relaySettings } from '../compose.ts'
+import { directorySettings, localAuthority, openCredential, passphraseOf, relaySettings } from '../compose.ts'
 import { openKeys } from '../keys.ts'
 import { type AgentSettings, type CloudSettings, fileVariable, readSettings } from '../settings.ts'
+import { checkCertificate } from './doctor/certificate.ts'
 import { type Finding, failed, isFailed, passed } from './doctor/checks.ts'
 import { checkCloudClock } from './doctor/clocks.ts'
 import { checkCloud } from './doctor/cloud.ts'
@@ -96,9 +97,11 @@ export async function examineCloud(settings: CloudSettings, clock: Clock): Promi
   const ca = localAuthority(settings)
   const credential = openCredential(settings, ca)
   const keys = openKeys({ url: settings.vault.url, credential, localCa: ca }, clock)
-  const [time, findings] = await Promise.all([
+  const own = { settings, credential, passphrase: passphraseOf(settings), ca, clock }
+  const [time, certificate, findings] = await Promise.all([
     checkCloudClock({ url: settings.vault.url, ca, clock, limitMs: cloudMs }),
+    checkCertificate(own),
     checkCloud({ credential, relay: relaySettings(settings, credential, ca), keys, clock, limitMs: cloudMs }),
   ])
-  return [time, ...findings]
+  return [time, ...certificate, ...findings]
 }

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type Disturbance, type Disturbances, makeDisturbances } from '../faults.ts'
 import type { Json, StandIn, TlsFiles } from '../stand-in.ts'
 import { listen, type WebAnswer, type WebHandler, type WebRequest } from '../web.ts'
+import { answerDirectory } from './applications.ts'
 import { hasThumbprint, readCertificate } from './certificate.ts'
 import { answerIdentityRequest, identityPath } from './managed-identity.ts'
 import type { Application, Principals } from './principals.ts'
@@ -23,6 +24,8 @@ export interface EntraOptions {
   principals: Principals
   /** How long a token is good; Entra's is 60 to 90 minutes for applications. */
   tokenLifetimeS?: number
+  /** Who knows it may read and write the directory of applications, as Graph does (applications.ts). */
+  directoryKey?: string
   clock?: Clock
 }
 
@@ -59,6 +62,7 @@ export type EntraControl = {
 
 interface Tenant extends Directory {
   agents: Map<string, Application>
+  directoryKey: string | undefined
   signer: Signer
   clock: Clock
   stats: { tokens: number; refusals: number }
@@ -113,6 +117,7 @@ async function answerAuthority(tenant: Tenant, request: WebRequest): Promise<Web
   if (tenantId !== tenant.tenantId) {
     return tokenRefusalAnswer(refuseToken('tenantNotFound', `Tenant '${tenantId}' not found.`), tenant.clock)
   }
+  if (rest[0] === '-') return answerDirectory(tenant.agents, tenant.directoryKey, request)
   switch (`${request.method} ${rest.join('/')}`) {
     case 'GET v2.0/.well-known/openid-configuration':
       return { status: 200, body: discovery(`${request.url.origin}/${tenantId}`) }
@@ -183,6 +188,7 @@ export async function startEntra(options: EntraOptions): Promise<StandIn<EntraAd
   const tenant: Tenant = {
     tenantId,
     agents,
+    directoryKey: options.directoryKey,
     applicationWith: (clientId) => agents.get(clientId),
     signer: await makeSigner(tenantId, tokenLifetimeS, clock),
     clock,

@@ -6,8 +6,10 @@
  */
 import https from 'node:https'
 import { ClientSecretCredential, type TokenCredential } from '@azure/identity'
+import type { Clock } from '../../shared/clock.ts'
 import { makeAuthority } from '../ca.ts'
 import type { StandIn, TlsFiles } from '../stand-in.ts'
+import type { DirectoryAccess } from './applications.ts'
 import { type EntraAddresses, type EntraControl, startEntra } from './entra.ts'
 import type { Application } from './principals.ts'
 
@@ -41,6 +43,8 @@ export interface TestTenant {
   entra: StandIn<EntraAddresses, EntraControl>
   /** What the other stand-ins need to check tokens. */
   trust: { issuer: string; jwksUrl: string; ca: string }
+  /** What Graph needs besides, to know the tenant's applications. */
+  directory: DirectoryAccess
   credentialOf(application: Application & { secret: string }): ClientSecretCredential
   managedIdentity(): TokenCredential
   /** One request over https, for what no SDK would send. A token goes into the Authorization header. */
@@ -59,16 +63,20 @@ function makeManagedIdentity(endpoint: string): TokenCredential {
   }
 }
 
-export async function startTestTenant(): Promise<TestTenant> {
+/** With a clock, the tenant's time is its. */
+export async function startTestTenant({ clock }: { clock?: Clock } = {}): Promise<TestTenant> {
   const authority = await makeAuthority()
   const leaf = await authority.issue({ commonName: 'test', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
   const tls = { ca: authority.ca, ...leaf }
-  const entra = await startEntra({ tls, tenantId, principals: { functions, agents: [agent, nobody] } })
+  const directoryKey = 'directory-key'
+  const principals = { functions, agents: [agent, nobody] }
+  const entra = await startEntra({ tls, tenantId, principals, directoryKey, ...(clock && { clock }) })
   const { issuer, jwksUrl, authorityHost, identityEndpoint } = entra.addresses
   return {
     tls,
     entra,
     trust: { issuer, jwksUrl, ca: tls.ca },
+    directory: { url: entra.addresses.tenant, key: directoryKey, ca: tls.ca },
     credentialOf: ({ clientId, secret }) =>
       new ClientSecretCredential(tenantId, clientId, secret, {
         authorityHost,

@@ -1,14 +1,17 @@
 /**
- * Stand-in for Microsoft Graph v1.0: users, domains and the organization, for application tokens.
+ * Stand-in for Microsoft Graph v1.0: users, domains, the organization and applications' keys, for application tokens.
  *
  * Owns the front: tokens (401), disturbances, and the memory of every path asked for, so that a test can prove that
- * nobody was looked up before a gate was passed. What happens behind it is in operations.ts.
+ * nobody was looked up before a gate was passed. What happens behind it is in operations.ts and applications.ts.
  */
 import { type Clock, systemClock } from '../../shared/clock.ts'
+import type { DirectoryAccess } from '../entra/applications.ts'
 import { bearerToken, type Claims, makeTokenVerifier, type TokenVerifier, type Trust } from '../entra/verify.ts'
 import { type Disturbance, makeDisturbances } from '../faults.ts'
 import type { StandIn, TlsFiles } from '../stand-in.ts'
 import { listen, type WebAnswer, type WebRequest } from '../web.ts'
+import { answerApplication } from './applications.ts'
+import { openApplications } from './directory.ts'
 import { answer, decoded, type Graph, type Result } from './operations.ts'
 import { type Refusal, refusalAnswer, throttled, unauthorized, unavailable } from './refusals.ts'
 import { type GraphUser, makeUsers, type NewUser } from './users.ts'
@@ -17,6 +20,8 @@ export interface GraphOptions {
   tls: TlsFiles
   port?: number
   entra: Trust
+  /** The tenant's applications; without it Graph knows none. */
+  directory?: DirectoryAccess
   users?: NewUser[]
   /** Verified domains; the first one is the default. */
   domains?: string[]
@@ -33,6 +38,8 @@ export type GraphControl = {
   /** Everything asked so far, refused or not, as `GET /v1.0/users/anna@contoso.com?$select=id`, decoded. */
   requests(): string[]
   clearRequests(): undefined
+  /** Gives the directory role Application Administrator to a principal by object id, a person or an application. */
+  addApplicationAdministrator(objectId: string): undefined
   /** For the next requests with a good token. */
   faults(list: Disturbance<GraphFault>[]): undefined
 }
@@ -61,7 +68,7 @@ async function decide(front: Front, request: WebRequest): Promise<Result | 'hang
   if (caller.kind === 'refused') return caller
   const fault = front.takeFault()
   if (fault) return fault === 'hang' ? 'hang' : faultRefusals[fault]
-  return answer(front.graph, caller.claims, request)
+  return (await answerApplication(front.graph, caller.claims, request)) ?? answer(front.graph, caller.claims, request)
 }
 
 async function handle(front: Front, request: WebRequest): Promise<WebAnswer | 'hang'> {
@@ -75,7 +82,8 @@ async function handle(front: Front, request: WebRequest): Promise<WebAnswer | 'h
 export async function startGraph(options: GraphOptions): Promise<StandIn<GraphAddresses, GraphControl>> {
   const { tls, port, entra, clock = systemClock } = options
   const { domains = ['contoso.com'], organization = { id: '00000000-0000-4000-8000-000000000000', displayName: 'Contoso' } } = options
-  const graph: Graph = { users: makeUsers(), domains, organization }
+  const applications = openApplications(options.directory)
+  const graph: Graph = { users: makeUsers(), applications, applicationAdministrators: new Set(), domains, organization, clock }
   for (const user of options.users ?? []) graph.users.add(user)
   const disturbances = makeDisturbances<GraphFault>()
   const front: Front = { graph, verify: makeTokenVerifier({ ...entra, clock }), requests: [], clock, takeFault: disturbances.take }
@@ -90,6 +98,9 @@ export async function startGraph(options: GraphOptions): Promise<StandIn<GraphAd
       requests: () => [...front.requests],
       clearRequests() {
         front.requests.length = 0
+      },
+      addApplicationAdministrator(objectId) {
+        graph.applicationAdministrators.add(objectId)
       },
       faults(list) {
         disturbances.set(list)

@@ -4,17 +4,23 @@
  * Order of the checks is the real one: permission (403), query (400), object (404). Passwords of synchronized users
  * cannot be written here: they are mastered on-premises.
  */
+import type { Clock } from '../../shared/clock.ts'
 import type { Claims } from '../entra/verify.ts'
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
+import type { Applications } from './directory.ts'
 import { parseFilter, parseSelect, unknownOption } from './query.ts'
 import { badRequest, denied, noSegment, notFound, onPremisesMastered, type Refusal } from './refusals.ts'
 import { project, type Users } from './users.ts'
 
 export interface Graph {
   users: Users
+  applications: Applications
+  /** Object ids. */
+  applicationAdministrators: Set<string>
   domains: string[]
   organization: { id: string; displayName: string }
+  clock: Clock
 }
 
 export type Result = { kind: 'done'; status: number; body?: Json } | Refusal

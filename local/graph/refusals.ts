@@ -21,6 +21,8 @@ const tokenMessages: Record<TokenRefusalReason | 'missing', string> = {
 }
 
 export const unauthorized = (reason: TokenRefusalReason | 'missing') => refuse(401, 'InvalidAuthenticationToken', tokenMessages[reason])
+/** Of a proof of possession, whatever is wrong with it; the words are about the access token all the same. */
+export const proofMissing = () => refuse(401, 'Authentication_MissingOrMalformed', 'Access Token missing or malformed.')
 export const denied = () => refuse(403, 'Authorization_RequestDenied', 'Insufficient privileges to complete the operation.')
 export const badRequest = (message: string) => refuse(400, 'Request_BadRequest', message)
 export const unknownProperty = (name: string) =>

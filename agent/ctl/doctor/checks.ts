@@ -60,6 +60,14 @@ export const checks = {
     todo: 'clear adminCount and enable inheritance on these objects',
   },
   token: { proves: 'the agent gets tokens', todo: 'clientId, certificate or secret of the agent, and its Entra application' },
+  certificate: {
+    proves: 'the certificate of the agent opens, and is good for 30 days more',
+    todo: 'agentctl enrol --renew, and have it registered',
+  },
+  renewal: {
+    proves: 'the agent can renew it: Graph shows its application, and the folder can be written',
+    todo: 'look for certificateNotRenewed in its log; at the latest before it expires: agentctl enrol --renew',
+  },
   listen: {
     proves: 'the agent may receive from `requests`',
     todo: 'give its identity (or SAS rule) Listen on this queue; granted within the hour? wait',

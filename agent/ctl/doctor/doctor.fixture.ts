@@ -15,6 +15,7 @@ import { startDirectory } from '../../../local/directory/directory.ts'
 import { sampleForest } from '../../../local/directory/seed.ts'
 import { makeCertificate } from '../../../local/entra/certificate.ts'
 import { agent, functions, nobody } from '../../../local/entra/test-tenant.ts'
+import { startGraph } from '../../../local/graph/graph.ts'
 import { startTestVault } from '../../../local/vault/test-vault.ts'
 import { type Clock, systemClock } from '../../../shared/clock.ts'
 import { Secret } from '../../../shared/secret.ts'
@@ -72,6 +73,7 @@ export async function startPatient() {
     { name: 'mute', keys: ['key'], claims: { requests: ['Listen'], events: ['Send'] } },
   ] as const
   const bus = await startBus({ queues, rules, tls, entra: { ...trust, principals } })
+  const graph = await startGraph({ tls, entra: trust, directory: test.tenant.directory })
   const { certificate, key } = await makeCertificate('agent')
   entra.control.addCertificate(agent.clientId, certificate)
   const installed = await installAgent({
@@ -80,6 +82,7 @@ export async function startPatient() {
     clientId: agent.clientId,
     proof: { kind: 'certificate', pem: `${key}\n${certificate}` },
     authority: entra.addresses.authorityHost,
+    graphUrl: graph.addresses.url,
     vaultUrl: test.vault.addresses.url,
     bus: { kind: 'identity', namespace: 'localhost', endpoint: `sb://localhost:${bus.addresses.ws}` },
     transport: 'websockets',
@@ -121,7 +124,7 @@ export async function startPatient() {
     /** As the check box of the administrative tools: nothing is inherited any more, or again. */
     blockInheritance: (dn: string, blocked: boolean) => blockInheritance(directory.addresses.ldaps, authority.ca, forest, dn, blocked),
     async close() {
-      await Promise.all([directory.close(), bus.close(), test.close()])
+      await Promise.all([directory.close(), bus.close(), graph.close(), test.close()])
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -221,7 +221,7 @@ const planted: Planted[] = [
       return changed((settings) => Object.assign(settings.identity, { certificateFile }))
     },
     expected: ['token Service Bus', 'token Key Vault'],
-    unknown: ['listen', 'send', 'send', 'package-key', 'password-key'],
+    unknown: ['renewal', 'listen', 'send', 'send', 'package-key', 'password-key'],
   },
   {
     name: 'a clock that is two minutes ahead',
