@@ -19,6 +19,7 @@ const file = z.string().min(1)
 const guid = z.guid()
 const https = z.string().regex(/^https:\/\//, 'must be an https:// address')
 
+export const defaultJournalFile = '/var/lib/password-writeback/journal.sqlite'
 const defaultCeilings = { perMinute: 300, perPersonPerHour: 10, stopFile: '/etc/password-writeback/STOP' }
 
 const schema = z.strictObject({
@@ -66,7 +67,7 @@ const schema = z.strictObject({
   rules: ruleList,
   /** A certificate authority to trust beyond the system's, for a vault and a broker that are not Azure's own. */
   localCaFile: file.optional(),
-  journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),
+  journalFile: file.default(defaultJournalFile),
   linksFile: file.default('/var/lib/password-writeback/links.sqlite'),
   /** What this agent does at most: ceilings.ts. */
   ceilings: z

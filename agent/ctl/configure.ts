@@ -12,9 +12,13 @@ import { carryOut, type Result } from './configure/carry-out.ts'
 import type { Draft } from './configure/draft.ts'
 import { applyEdits } from './configure/edits.ts'
 import { parseFlags } from './configure/flags.ts'
-import { openAnswers, withDefaults } from './configure/open-answers.ts'
+import { makeCredential } from './configure/make-credential.ts'
+import { openAdministrator, openAnswers, withDefaults } from './configure/open-answers.ts'
 import { problemOfReason } from './configure/page-features.ts'
+import { serviceFor } from './configure/page-sign-in.ts'
+import { problemOf } from './configure/questions.ts'
 import { readIfThere } from './configure/save.ts'
+import { parseUrl } from './configure/service.ts'
 import { isJson, type Json } from './configure/settings-edit.ts'
 import { describe } from './configure/summary.ts'
 import { tryCloud, tryForests, tryRules } from './configure/trial.ts'
@@ -52,19 +56,24 @@ interface Place {
   io: Io
 }
 
-function draftFrom(found: string | undefined, { edits, writeback, reason }: Flags): Draft {
+function draftFrom(found: string | undefined, flags: Flags): Draft {
+  const { edits, writeback, reason } = flags
   const { settings, problems } = applyEdits(found === undefined ? {} : jsonIn(found), edits)
-  const all = [...problems, ...problemsOf(writeback, reason)]
+  const all = [...problems, ...problemsOf(flags)]
   if (all.length > 0) throw new UsageError(`${all.join('\n')}\n(agentctl configure --help)`)
   const wish = writeback === 'on' || writeback === 'off' ? writeback : 'asItIs'
-  return { settings, passwords: new Map(), writeback: wish, reason: reason ?? 'agentctl configure' }
+  const administrator = { url: flags['app-url'], api: flags.api, client: flags['admin-client'] }
+  const register = flags.register ?? false
+  return { settings, passwords: new Map(), writeback: wish, reason: reason ?? 'agentctl configure', administrator, register }
 }
 
-function problemsOf(writeback: string | undefined, reason: string | undefined): string[] {
+function problemsOf({ writeback, reason, 'app-url': url }: Flags): string[] {
   const why = reason === undefined ? undefined : problemOfReason(reason)
+  const address = url === undefined ? undefined : problemOf(parseUrl(url))
   return [
     ...(writeback === undefined || writeback === 'on' || writeback === 'off' ? [] : ['--writeback: must be on or off']),
     ...(why === undefined ? [] : [`--reason: ${why}`]),
+    ...(address === undefined ? [] : [`--app-url: ${address}`]),
   ]
 }
 
@@ -106,8 +115,9 @@ async function unasked(start: Draft, { anyway = false, json = false }: Flags, pl
   const { io } = place
   const quiet: Teller = { note: () => {}, step: () => {}, lines: () => {} }
   const tell: Teller = json ? quiet : { note: () => {}, step: io.print, lines: (lines) => lines.forEach(io.print) }
-  const draft = { ...start, settings: withDefaults(start.settings, place.folder) }
-  const open = openAnswers(draft)
+  const complete = { ...start, settings: withDefaults(start.settings, place.folder) }
+  const draft = { ...complete, service: serviceFor(complete, { ...tell, lines: (lines) => lines.forEach(io.complain) }, systemClock) }
+  const open = [...openAnswers(draft), ...openAdministrator(draft)]
   if (open.length > 0) throw new UsageError(`not every answer is there:\n  ${open.join('\n  ')}`)
   if (!anyway) {
     tell.step('Trying the connections …')
@@ -132,7 +142,8 @@ const workOf = ({ file, folder, found, io }: Place, tell: Teller) => ({
   folder,
   found,
   environment: process.env,
-  makeCredential: async () => ['agentctl enrol'],
+  makeCredential: (draft: Draft, certificate: string) =>
+    makeCredential({ settingsFile: file, certificate, register: draft.register }, tell, systemClock),
 })
 
 const codeOf = ({ written, findings, writeback }: Result): number =>

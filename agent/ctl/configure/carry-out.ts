@@ -24,8 +24,8 @@ export interface Work {
   folder: string
   found: string | undefined
   environment: Readonly<Record<string, string | undefined>>
-  /** Makes the agent's key and certificate, and says what is left to do with them. */
-  makeCredential(settingsFile: string): Promise<readonly string[]>
+  /** Makes the agent's key and certificate; false: nothing can follow yet. */
+  makeCredential(draft: Draft, certificate: string): Promise<boolean>
   /** Something of the doctor's failed: go on all the same? */
   goOn(): Promise<boolean>
 }
@@ -45,9 +45,10 @@ export async function carryOut(draft: Draft, work: Work): Promise<Result> {
   const backup = await write(draft, work)
   if (backup === 'failed') return { written: false, findings: [], writeback: 'notReached' }
   const written = { written: true, backup } as const
-  if (certificateToMake(draft) !== undefined) {
+  const certificate = certificateToMake(draft)
+  if (certificate !== undefined) {
     tell.step("Making the agent's certificate …")
-    tell.lines(await work.makeCredential(file))
+    if (!(await work.makeCredential(draft, certificate))) return { ...written, findings: [], writeback: 'notReached' }
   }
   tell.step('Checking everything an agent needs …')
   const findings = await examine({ file, environment: work.environment, person: undefined, sample: 20 }, clock)

@@ -7,6 +7,7 @@ import type { Secret } from '../../../shared/secret.ts'
 import { type Finding, isFailed } from '../doctor/checks.ts'
 import { reportLines } from '../doctor/report.ts'
 import type { Asker } from './ask.ts'
+import type { AdministratorAnswers } from './page-sign-in.ts'
 import { type Parsed, parseSingle, problemOf, type Question } from './questions.ts'
 import type { Service } from './service.ts'
 import { type Json, textAt } from './settings-edit.ts'
@@ -19,6 +20,10 @@ export interface Draft {
   writeback: 'on' | 'off' | 'asItIs'
   /** For the records: why it is switched. */
   reason: string
+  /** Where, and as what program, an administrator signs in. */
+  administrator: AdministratorAnswers
+  /** A new certificate is registered by an administrator who signs in, or else by hand. */
+  register: boolean
   /** Once an administrator has signed in. */
   service?: Service | undefined
 }

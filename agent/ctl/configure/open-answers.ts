@@ -1,8 +1,8 @@
 /** What is taken where nothing was said, and what then still keeps settings from being used, with the option that answers it. */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileProblem, parseSettings } from '../../settings.ts'
 import type { Draft } from './draft.ts'
+import { unusedCertificate } from './page-cloud.ts'
 import { passwordFileOf } from './page-directories.ts'
 import { withRules } from './page-filtering.ts'
 import { certificate, clientSecret, flagFor } from './questions.ts'
@@ -14,13 +14,13 @@ export const withDefaults = (settings: Json, folder: string): Json =>
       if (itemNamed(before, 'forests', name)['bindPasswordFile'] !== undefined) return before
       return withItem(before, 'forests', name, { bindPasswordFile: passwordFileOf(before, name, folder) })
     },
-    withRules(withCertificate(settings, folder)),
+    withRules(withCertificate(settings)),
   )
 
 /** A new one, unless it is said how else the agent proves who it is. */
-function withCertificate(settings: Json, folder: string): Json {
+function withCertificate(settings: Json): Json {
   const proofs = [certificate, clientSecret].map(({ key }) => textAt(settings, key))
-  return proofs.every((file) => file === undefined) ? withValue(settings, certificate.key, join(folder, 'certificate.pem')) : settings
+  return proofs.every((file) => file === undefined) ? withValue(settings, certificate.key, unusedCertificate(settings)) : settings
 }
 
 /** Where the agent's certificate will be, if it is still to be made. */
@@ -47,6 +47,15 @@ export function openAnswers({ settings, passwords }: Pick<Draft, 'settings' | 'p
     ...open,
     ...[...(files ?? []), ['credential', identity] as const].flatMap(([what, no]) => (no === undefined ? [] : [`${what}: ${no}`])),
   ]
+}
+
+/** Whoever shall switch password writeback must sign in somewhere. */
+export function openAdministrator({ writeback, administrator: { url, api, client } }: Draft): string[] {
+  if (writeback === 'asItIs') return []
+  const needed = { '--app-url': url, '--api': api, '--admin-client': client }
+  return Object.entries(needed).flatMap(([flag, given]) =>
+    given === undefined ? [`password writeback: is not to be switched without ${flag}`] : [],
+  )
 }
 
 function withFlag(problem: string, settings: Json): string {

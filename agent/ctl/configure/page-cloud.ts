@@ -1,6 +1,7 @@
 /** The page "Connect to Entra ID": tenant, the agent's application, vault, Service Bus, and how the agent proves who it is. */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { defaultJournalFile } from '../../settings.ts'
 import type { Choice } from './ask.ts'
 import { askSingle, type Draft, type Kit, untilGood } from './draft.ts'
 import { certificate, client, clientSecret, connectionString, namespace, proxy, tenant, transport, vault } from './questions.ts'
@@ -12,15 +13,15 @@ export const connectCloud = (draft: Draft, kit: Kit): Promise<Draft> =>
   untilGood(
     draft,
     kit,
-    async (before) => ({ ...before, settings: await askCloud(before.settings, kit) }),
+    (before) => askCloud(before, kit),
     ({ settings }) => tryCloud(settings, kit.clock),
   )
 
-async function askCloud(before: Json, kit: Kit): Promise<Json> {
-  let settings = before
+async function askCloud(before: Draft, kit: Kit): Promise<Draft> {
+  let { settings } = before
   for (const question of [tenant, client, vault]) settings = await askSingle(kit.ask, settings, question)
   settings = await askRelay(settings, kit)
-  return askCredential(settings, kit)
+  return askCredential({ ...before, settings }, kit)
 }
 
 const busWays = [
@@ -44,8 +45,9 @@ async function askRelay(before: Json, { ask }: Kit): Promise<Json> {
 
 type Proof = 'make' | 'certificate' | 'secret'
 
-async function askCredential(before: Json, { ask, folder }: Kit): Promise<Json> {
-  const [file, secret] = [textAt(before, certificate.key), textAt(before, clientSecret.key)]
+async function askCredential(before: Draft, { ask }: Kit): Promise<Draft> {
+  const { settings } = before
+  const [file, secret] = [textAt(settings, certificate.key), textAt(settings, clientSecret.key)]
   const had: Proof = secret !== undefined ? 'secret' : file !== undefined && existsSync(file) ? 'certificate' : 'make'
   const proofs: readonly Choice<Proof>[] = [
     { value: 'make', label: 'A new certificate', hint: 'made here at the end, the key never leaves this machine' },
@@ -53,12 +55,20 @@ async function askCredential(before: Json, { ask, folder }: Kit): Promise<Json> 
     { value: 'secret', label: 'A client secret that is there' },
   ]
   const proof = await ask.choose('How does the agent prove who it is?', proofs, had)
-  if (proof !== 'make') return askSingle(ask, before, proof === 'certificate' ? certificate : clientSecret)
-  return withSingle(before, certificate.key, file !== undefined && !existsSync(file) ? file : unusedIn(folder))
+  if (proof !== 'make') return { ...before, settings: await askSingle(ask, settings, proof === 'certificate' ? certificate : clientSecret) }
+  const register = await ask.choose('Who registers it with the application?', registrars, before.register ? 'signIn' : 'byHand')
+  const made = file !== undefined && !existsSync(file) ? file : unusedCertificate(settings)
+  return { ...before, settings: withSingle(settings, certificate.key, made), register: register === 'signIn' }
 }
 
-/** What is there is left as it is: an agent may be signing in with it. */
-function unusedIn(folder: string): string {
+const registrars = [
+  { value: 'signIn', label: 'An administrator of the application, who signs in here at the end' },
+  { value: 'byHand', label: 'Somebody else, by hand', hint: 'how is shown' },
+] as const
+
+/** Beside the journal, where the agent may write: it renews it there. What is there is left as it is. */
+export function unusedCertificate(settings: Json): string {
+  const folder = dirname(textAt(settings, 'journalFile') ?? defaultJournalFile)
   const names = Array.from({ length: 100 }, (_, n) => join(folder, `certificate${n === 0 ? '' : `-${n + 1}`}.pem`))
   return names.find((name) => !existsSync(name)) ?? join(folder, 'certificate.pem')
 }

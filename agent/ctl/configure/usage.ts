@@ -27,6 +27,10 @@ Connect to Entra ID
   --certificate-file FILE
                        the agent's certificate with its key; is made if it is not there
   --secret-file FILE   or its client secret
+  --register           an administrator who signs in registers a certificate that is made; else how to do it is shown
+  --app-url URL        the function app, for --writeback: an administrator signs in there by device code
+  --api URI            App ID URI of its registration (ADMIN_AUDIENCE)
+  --admin-client GUID  program to sign in with (ADMIN_CLIENT_IDS)
 
 Connect directories; options behind --forest belong to it
   --forest NAME        changes the forest of this name, or adds one

@@ -8,10 +8,11 @@ import { connectCloud } from './page-cloud.ts'
 import { connectDirectories } from './page-directories.ts'
 import { optionalFeatures } from './page-features.ts'
 import { filterDomains } from './page-filtering.ts'
+import { signIn } from './page-sign-in.ts'
 import { describe } from './summary.ts'
 
 const pages = {
-  cloud: { title: 'Connect to Entra ID', ask: connectCloud },
+  cloud: { title: 'Connect to Entra ID', ask: async (draft: Draft, kit: Kit) => signIn(await connectCloud(draft, kit), kit) },
   directories: { title: 'Connect directories', ask: connectDirectories },
   filtering: { title: 'Domain and OU filtering', ask: filterDomains },
   features: { title: 'Optional features', ask: optionalFeatures },
