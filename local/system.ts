@@ -32,6 +32,8 @@ export interface SystemOptions {
   forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
+  /** What the first start of the deployment says; `on` if absent. */
+  writeback?: 'on' | 'off'
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -54,6 +56,8 @@ export interface System {
   forests: readonly RunningDirectory[]
   parts: Parts
   agents: AgentProcess[]
+  /** Client ids of the applications that agents have, in the order in which agents are started. */
+  agentIds: readonly string[]
   ca: string
   /** `Endpoint=…` for one identity, to speak to the bus as it would. */
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
@@ -160,7 +164,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ])
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)
-    const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
+    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }
+    const settings = { ...settingsFor(cloud, credentials, times), ...own }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
     const beginHost = (port: number) =>
       begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
@@ -175,6 +180,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       forests,
       parts,
       agents,
+      agentIds: credentials.agents.map(({ clientId }) => clientId),
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),

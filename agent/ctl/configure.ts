@@ -91,20 +91,42 @@ async function asked(start: Draft, place: Place): Promise<number> {
     throw new UsageError('no terminal to ask on: give every answer as an option, and --yes (agentctl configure --help)')
   const { prompts } = await import('./configure/prompts.ts')
   const kit = { ask: prompts, clock: systemClock, folder, colour: io.colour }
-  try {
-    const draft = await walk(start, kit, { settings: file, exists: found !== undefined })
-    if (draft === undefined) {
-      prompts.step('Nothing was changed.')
-      return exitCodes.done
-    }
-    const goOn = async () => (await prompts.choose('Something failed. Switch password writeback all the same?', noYes)) === 'yes'
-    return codeOf(await carryOut(draft, { ...workOf(place, prompts), goOn }))
-  } catch (error) {
-    if (!(error instanceof Cancelled)) throw error
-    prompts.step('Cancelled.')
-    return exitCodes.failed
+  const draft = await walk(start, kit, { settings: file, exists: found !== undefined }).catch(unlessCancelled)
+  if (draft === undefined || draft === 'cancelled') {
+    prompts.step(draft === undefined ? 'Nothing was changed.' : 'Cancelled. Nothing was changed.')
+    return draft === undefined ? exitCodes.done : exitCodes.failed
   }
+  const agrees = async (question: string) => (await prompts.choose(question, noYes).catch(unlessCancelled)) === 'yes'
+  const work = workOf(place, prompts)
+  const result = await carryOut(draft, {
+    ...work,
+    goOn: () => agrees('Something failed. Go on all the same, and switch password writeback?'),
+    makeCredential: async (made, certificate) =>
+      (await work.makeCredential(made, certificate)) && (made.register || agrees('Has the certificate been registered?')),
+  })
+  const code = codeOf(result)
+  prompts.note('Result', resultLines(result, code === exitCodes.done))
+  return code
 }
+
+function unlessCancelled(error: unknown): 'cancelled' {
+  if (error instanceof Cancelled) return 'cancelled'
+  throw error
+}
+
+const writebackWords: Readonly<Record<Result['writeback'], string>> = {
+  on: 'Password writeback is on.',
+  off: 'Password writeback is off.',
+  asItIs: 'Password writeback is as it was.',
+  failed: 'Password writeback is not as it was wished.',
+  notReached: 'Password writeback was not switched, because something before it failed.',
+}
+
+const resultLines = ({ written, writeback }: Result, good: boolean): string[] => [
+  written ? 'The settings are written.' : 'Nothing was written.',
+  writebackWords[writeback],
+  good ? 'Everything was done.' : 'Not everything was done: the reason stands above. Run this again when it is gone.',
+]
 
 const noYes = [
   { value: 'no', label: 'No' },

@@ -25,7 +25,7 @@ export const prompts: Asker = {
   },
   note: (title, lines) => note(lines.join('\n'), title, { format: (line) => line }),
   step: (line) => log.step(line),
-  lines: (lines) => log.message([...lines]),
+  lines: (lines) => log.message(lines.flatMap((line) => line.split('\n'))),
 }
 
 function answered<T>(answer: T): Exclude<T, symbol> {
