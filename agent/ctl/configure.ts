@@ -21,7 +21,7 @@ import { readIfThere } from './configure/save.ts'
 import { parseUrl } from './configure/service.ts'
 import { isJson, type Json } from './configure/settings-edit.ts'
 import { describe } from './configure/summary.ts'
-import { tryCloud, tryForests, tryRules } from './configure/trial.ts'
+import { openTrials } from './configure/trial.ts'
 import { usage } from './configure/usage.ts'
 import { walk } from './configure/wizard.ts'
 import { isFailed } from './doctor/checks.ts'
@@ -90,7 +90,7 @@ async function asked(start: Draft, place: Place): Promise<number> {
   if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
     throw new UsageError('no terminal to ask on: give every answer as an option, and --yes (agentctl configure --help)')
   const { prompts } = await import('./configure/prompts.ts')
-  const kit = { ask: prompts, clock: systemClock, folder, colour: io.colour }
+  const kit = { ask: prompts, trials: openTrials(systemClock), clock: systemClock, folder, colour: io.colour }
   const draft = await walk(start, kit, { settings: file, exists: found !== undefined }).catch(unlessCancelled)
   if (draft === undefined || draft === 'cancelled') {
     prompts.step(draft === undefined ? 'Nothing was changed.' : 'Cancelled. Nothing was changed.')
@@ -143,8 +143,9 @@ async function unasked(start: Draft, { anyway = false, json = false }: Flags, pl
   if (open.length > 0) throw new UsageError(`not every answer is there:\n  ${open.join('\n  ')}`)
   if (!anyway) {
     tell.step('Trying the connections …')
-    const tried = await Promise.all([tryCloud(draft.settings, systemClock), tryForests(draft, systemClock)])
-    const findings = [...tried.flat(), ...(await tryRules(draft, systemClock))]
+    const trials = openTrials(systemClock)
+    const tried = await Promise.all([trials.cloud(draft), trials.forests(draft)])
+    const findings = [...tried.flat(), ...(tried.flat().some(isFailed) ? [] : await trials.rules(draft))]
     if (findings.some(isFailed)) {
       for (const line of reportLines(findings, io.colour)) io.complain(line)
       io.complain('Nothing was written (--anyway goes on).')

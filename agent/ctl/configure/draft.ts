@@ -28,8 +28,17 @@ export interface Draft {
   service?: Service | undefined
 }
 
+/** Whether what was answered works; each binds and connects. */
+export interface Trials {
+  cloud(draft: Answered): Promise<Finding[]>
+  forests(draft: Answered): Promise<Finding[]>
+  rules(draft: Answered): Promise<Finding[]>
+}
+export type Answered = Pick<Draft, 'settings' | 'passwords'>
+
 export interface Kit {
   ask: Asker
+  trials: Trials
   clock: Clock
   /** Where the settings file is, and what belongs to it. */
   folder: string

@@ -61,7 +61,7 @@ export function openAdministrator({ writeback, administrator: { url, api, client
 function withFlag(problem: string, settings: Json): string {
   const [path = ''] = problem.split(':')
   const flag = flagFor(path)
-  const said = valueIn(settings, path) === undefined ? `${path}: is missing` : problem
+  const said = path !== 'settings' && valueIn(settings, path) === undefined ? `${path}: is missing` : problem
   return flag === undefined ? said : `${said} (${flag})`
 }
 

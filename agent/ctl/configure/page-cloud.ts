@@ -7,15 +7,9 @@ import { askSingle, type Draft, type Kit, untilGood } from './draft.ts'
 import { certificate, client, clientSecret, connectionString, namespace, proxy, tenant, transport, vault } from './questions.ts'
 import { type Json, textAt, withValue } from './settings-edit.ts'
 import { withSingle } from './settings-shape.ts'
-import { tryCloud } from './trial.ts'
 
 export const connectCloud = (draft: Draft, kit: Kit): Promise<Draft> =>
-  untilGood(
-    draft,
-    kit,
-    (before) => askCloud(before, kit),
-    ({ settings }) => tryCloud(settings, kit.clock),
-  )
+  untilGood(draft, kit, (before) => askCloud(before, kit), kit.trials.cloud)
 
 async function askCloud(before: Draft, kit: Kit): Promise<Draft> {
   let { settings } = before

@@ -7,15 +7,9 @@ import { editList, type NamedList } from './named-list.ts'
 import { forestQuestions, type Parsed, parseDomainName, parseForestField, parseServers } from './questions.ts'
 import { itemNamed, itemsOf, type Json, withItem } from './settings-edit.ts'
 import { addressesOf, domainsOf, parseAddress, serversOf } from './settings-shape.ts'
-import { tryForests } from './trial.ts'
 
 export const connectDirectories = (draft: Draft, kit: Kit): Promise<Draft> =>
-  untilGood(
-    draft,
-    kit,
-    (before) => editList(before, kit, forests),
-    (next) => tryForests(next, kit.clock),
-  )
+  untilGood(draft, kit, (before) => editList(before, kit, forests), kit.trials.forests)
 
 const forests: NamedList = {
   title: 'Directories',

@@ -4,15 +4,9 @@ import { editList, type NamedList } from './named-list.ts'
 import { parseRuleField, ruleQuestions } from './questions.ts'
 import { itemNamed, itemsOf, type Json, namesIn, withItem } from './settings-edit.ts'
 import { domainsOf } from './settings-shape.ts'
-import { tryRules } from './trial.ts'
 
 export const filterDomains = (draft: Draft, kit: Kit): Promise<Draft> =>
-  untilGood(
-    { ...draft, settings: withRules(draft.settings) },
-    kit,
-    (before) => editList(before, kit, rules),
-    (next) => tryRules(next, kit.clock),
-  )
+  untilGood({ ...draft, settings: withRules(draft.settings) }, kit, (before) => editList(before, kit, rules), kit.trials.rules)
 
 const rules: NamedList = {
   title: 'Who is in scope',

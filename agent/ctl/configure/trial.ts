@@ -18,15 +18,21 @@ import { type CloudSettings, fileProblem, parseCloud } from '../../settings.ts'
 import { type Finding, failed, passed, skipped } from '../doctor/checks.ts'
 import { checkDirectory } from '../doctor/directory.ts'
 import { examineCloud } from '../doctor.ts'
-import type { Draft } from './draft.ts'
+import type { Answered, Trials } from './draft.ts'
 import { itemNamed, itemsOf, type Json, namesIn, withValue } from './settings-edit.ts'
 
+export const openTrials = (clock: Clock): Trials => ({
+  cloud: ({ settings }) => tryCloud(settings, clock),
+  forests: (draft) => tryForests(draft, clock),
+  rules: (draft) => tryRules(draft, clock),
+})
+
 /** Each forest: its controllers, the service account, the PDC emulator. */
-export const tryForests = ({ settings, passwords }: Answered, clock: Clock): Promise<Finding[]> =>
+const tryForests = ({ settings, passwords }: Answered, clock: Clock): Promise<Finding[]> =>
   tryEach({ settings: withValue(settings, 'rules', undefined), passwords }, clock)
 
 /** Each rule: its base, the rights there, some people. The forests had their own lines. */
-export async function tryRules(draft: Answered, clock: Clock): Promise<Finding[]> {
+async function tryRules(draft: Answered, clock: Clock): Promise<Finding[]> {
   const names = namesIn(draft.settings, 'rules')
   const problems = brokenRules(draft.settings)
   if (problems.length > 0) return problems.map((problem) => failed('settings', '', problem, 'change the rule'))
@@ -57,15 +63,13 @@ async function tryForest(given: Json, rules: readonly Rule[], password: Secret |
 }
 
 /** By the agent's credential if there is one; if it is still to be made, only whether all three can be reached. */
-export async function tryCloud(settings: Json, clock: Clock): Promise<Finding[]> {
+async function tryCloud(settings: Json, clock: Clock): Promise<Finding[]> {
   const cloud = parseCloud(settings)
   if (cloud === undefined) return [failed('settings', '', 'the answers about Entra ID, Key Vault and Service Bus are not complete')]
   const { certificateFile, secretFile } = cloud.identity
   const hasCredential = fileProblem(certificateFile ?? secretFile ?? '', 'private') === undefined
   return hasCredential ? examineCloud(cloud, clock) : reachAll(cloud, clock)
 }
-
-type Answered = Pick<Draft, 'settings' | 'passwords'>
 
 const reachMs = 8_000
 
