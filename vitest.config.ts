@@ -1,13 +1,20 @@
 import { defineConfig } from 'vitest/config'
 import { MissingParts } from './test/missing-parts.ts'
 
-/** Journeys start whole systems of processes: they get more time, and few of them run at once. They wait more than they work: three keep two cores busy. */
+const common = { testTimeout: 30_000, hookTimeout: 60_000 }
+
+/**
+ * The product's own tests share what a worker has loaded: that saves a third of their time (the SDKs are large). Journeys and
+ * stand-ins start from nothing: whole systems, and apps that register themselves once per process. They wait more than they
+ * work: three workers keep two cores busy.
+ */
 export default defineConfig({
   test: {
-    include: ['{functions,agent,shared,infra,local,test}/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     maxWorkers: 3,
     reporters: ['default', new MissingParts()],
+    projects: [
+      { test: { ...common, name: 'product', isolate: false, include: ['{functions,agent,shared,infra}/**/*.test.ts'] } },
+      { test: { ...common, name: 'whole', include: ['{local,test}/**/*.test.ts'] } },
+    ],
   },
 })

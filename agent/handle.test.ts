@@ -85,11 +85,6 @@ describe('a first delivery', () => {
     expect(await bench.outcome(bench.wish(sam, fine))).toEqual({ kind: 'rejected' })
   })
 
-  test('offboard is not done yet, and says so', async () => {
-    const bare = { passwordKey: undefined, newPassword: undefined, cloudAnchor: undefined, sourceAnchor: undefined }
-    expect(await bench.outcome(bench.wish(sam, fine, { operation: 'offboard', ...bare }))).toEqual({ kind: 'rejected' })
-  })
-
   test('a directory that is away: not changed', async () => {
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'bind' })
     expect(await bench.outcome(bench.wish(sam, fine))).toEqual({ kind: 'directoryUnavailable' })

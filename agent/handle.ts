@@ -21,7 +21,8 @@ import type { Entered, Journal } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import type { Lanes } from './lanes.ts'
 import { check, unlock } from './look-only.ts'
-import { type Opened, open, openPasswords } from './open.ts'
+import { aboutNobody, type OnboardJob } from './onboard.ts'
+import { type Opened, open, openPasswords, proofOf } from './open.ts'
 import type { Decisions } from './redelivery.ts'
 import { type ResetJob, type ResetResult, reset } from './reset.ts'
 import type { Tally } from './tally.ts'
@@ -96,17 +97,19 @@ async function work(delivery: Delivery, opened: Opened, entered: Entered & { kin
   const queuedMs = job.ageMs()
   deps.log('resetStarted', { ...about, operation: request.operation, ageMs: Math.round(queuedMs) })
 
-  const { outcome, policy } = await operate(job, delivery, deps, placed)
+  const { outcome, policy, proof } = await operate(job, delivery, deps, placed)
 
-  deps.tally.outcome(outcome)
-  const event = outcomes[outcome.kind].effect === 'changed' ? 'resetDone' : 'resetFailed'
+  if (!aboutNobody[request.operation]) deps.tally.outcome(outcome)
+  const event = outcomes[outcome.kind].effect === 'changed' ? (doneEvents[request.operation] ?? 'resetDone') : 'resetFailed'
   deps.log(event, { ...about, outcome: outcome.kind, elapsedMs: Math.round(stopwatch.elapsedMs()), ...job.refusal })
   const { opened: openedMs, lookedUp, set } = stopwatch.marks
   const spentMs: Reply['spentMs'] = [bounded(queuedMs), bounded(openedMs), bounded(lookedUp), bounded(set)]
-  return { outcome, reply: sealReply({ outcome, agentId: deps.agentId, spentMs, policy }, key, deps.tenantId, id) }
+  return { outcome, reply: sealReply({ outcome, agentId: deps.agentId, spentMs, policy, proof }, key, deps.tenantId, id) }
 }
 
-type Job = ResetJob & { times: Times; refusal: { ldapCode?: number; ldapHex?: string | undefined } }
+const doneEvents: Partial<Record<Operation, EventName>> = { onboard: 'onboarded', offboard: 'offboarded' }
+
+type Job = ResetJob & OnboardJob & { times: Times; refusal: { ldapCode?: number; ldapHex?: string | undefined } }
 
 function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'entered' }, stopwatch: Stopwatch, deps: HandleDeps): Job {
   const { id, request } = opened
@@ -119,6 +122,7 @@ function jobOf(delivery: Delivery, opened: Opened, entered: Entered & { kind: 'e
     times: deps.times,
     decisions: deps.decisions,
     openPasswords: () => openPasswords(opened, deps.keys).finally(() => stopwatch.mark('opened')),
+    proof: () => proofOf(opened, deps.tenantId, deps.keys).finally(() => stopwatch.mark('opened')),
     async confirm() {
       // The vault takes longest: its request goes out first.
       await deps.clock.turn()
@@ -164,6 +168,8 @@ async function operate(job: Job, delivery: Delivery, deps: HandleDeps, placed: (
   const { directory, log } = deps
   const { operation, issuedAt } = job.request
   if (!clocksAgree(delivery.enqueuedAt, issuedAt)) return { outcome: { kind: 'clockUnsure' } }
+  const nobodys = aboutNobody[operation]
+  if (nobodys) return nobodys(job)
   const work = works[operation]
   if (work === undefined) return { outcome: { kind: 'rejected' } }
   try {

@@ -267,6 +267,17 @@ describe('over a rollover', () => {
     expect(await keys.forEvents()).toMatchObject({ bytes: young.bytes })
   })
 
+  test('at the next heartbeat at the latest, though it is still remembered: a rollover without overlap keeps nobody silent', async () => {
+    const old = await makeSecret()
+    await keys.packageKey(old.version)
+    await nextSecond()
+    const young = await makeSecret()
+    await disableSecret(old.name)
+    expect(await keys.forEvents()).toMatchObject({ bytes: old.bytes })
+    await keys.prove()
+    expect(await keys.forEvents()).toMatchObject({ bytes: young.bytes })
+  })
+
   test('the two newest enabled versions are proven, newest first', async () => {
     await nextSecond()
     const oldKey = await makeKey()

@@ -30,15 +30,17 @@ afterEach(async () => {
   await busClock.advance(lifeMs + 1)
 })
 
-async function start(): Promise<Scene> {
+const withKey = (key = '') =>
+  `Endpoint=sb://127.0.0.1:${bus.addresses.tcp};SharedAccessKeyName=${rootRule.name};SharedAccessKey=${key};UseDevelopmentEmulator=true`
+
+/** `key`: what stands in the agent's file when it connects. */
+async function start(key: () => string | undefined = () => rootRule.keys[0]): Promise<Scene> {
   const clock = virtualClock()
   const taken: Scene['taken'] = []
   const fatal: unknown[] = []
   const words: unknown[] = []
-  const { name, keys } = rootRule
-  const connectionString = `Endpoint=sb://127.0.0.1:${bus.addresses.tcp};SharedAccessKeyName=${name};SharedAccessKey=${keys[0]};UseDevelopmentEmulator=true`
   const loop = runLoop({
-    relay: { address: { kind: 'connectionString', connectionString }, transport: 'tcp' },
+    relay: () => ({ address: { kind: 'connectionString', connectionString: withKey(key()) }, transport: 'tcp' }),
     connect: connectRelay,
     handle: (delivery, placed) =>
       new Promise((resolve, reject) => {
@@ -201,7 +203,7 @@ describe('how many are taken', () => {
     for (const { handle } of scene.taken) handle(handling(true).how)
     for (const messageId of sent) await answered(messageId)
     await gone()
-    expect(sent.map((messageId) => scene.loop.inHand(messageId))).toEqual(sent.map(() => false))
+    await vi.waitFor(() => expect(sent.map((messageId) => scene.loop.inHand(messageId))).toEqual(sent.map(() => false)))
   })
 })
 
@@ -261,5 +263,52 @@ describe('drain', () => {
     linkOf(scene).stop = () => Promise.reject(new Error('gone'))
     await scene.loop.drain(15_000)
     expect(scene.taken).toEqual([])
+  })
+})
+
+describe('the keys of its SAS rule, one after the other', () => {
+  const [first = ''] = rootRule.keys
+  afterEach(() => bus.control.ruleKeys(rootRule.name, [first]))
+
+  test('nothing that was sent meanwhile fails, nor what was in hand when the old key ended', async () => {
+    let inFile = first
+    bus.control.ruleKeys(rootRule.name, [first, 'second as it was'])
+    const scene = await start(() => inFile)
+    const work = async (n: number, messageId = send()) => {
+      ;(await nth(scene, n)).handle(handling(false).how)
+      await answered(messageId)
+    }
+    await work(1)
+    bus.control.ruleKeys(rootRule.name, [first, 'second anew']) // nobody uses it
+    await work(2)
+    inFile = 'second anew' // a running link lives on with what it has
+    await work(3)
+    const messageId = send()
+    const inHand = await nth(scene, 4)
+    bus.control.ruleKeys(rootRule.name, ['first anew', 'second anew'])
+    bus.control.expireTokens()
+    inHand.handle(handling(false).how)
+    await vi.waitFor(async () => {
+      await scene.clock.advance(1_000)
+      expect(replies(messageId)).toHaveLength(1)
+    }, 15_000)
+    await work(5)
+    expect(scene.fatal).toEqual([])
+  })
+
+  test('an agent whose file still has the old one is down until it is given the new one', async () => {
+    let inFile = first
+    const scene = await start(() => inFile)
+    bus.control.ruleKeys(rootRule.name, ['anew'])
+    bus.control.expireTokens()
+    await vi.waitFor(() => expect(scene.words).toContain('UnauthorizedAccess'), 15_000)
+    inFile = 'anew'
+    const messageId = send()
+    await vi.waitFor(async () => {
+      await scene.clock.advance(1_000)
+      expect(scene.taken).toHaveLength(1)
+    }, 15_000)
+    scene.taken[0]?.handle(handling(false).how)
+    await answered(messageId)
   })
 })

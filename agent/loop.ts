@@ -34,7 +34,8 @@ export interface Loop {
 }
 
 export interface LoopOptions {
-  relay: RelaySettings
+  /** Asked for each connection: a file with a new key counts from the next one on. */
+  relay(): RelaySettings
   connect: typeof connectRelay
   /** Calls `placed` when it is decided that the delivery is worked on; from then on the next one is taken. */
   handle(delivery: Delivery, placed: () => void): Promise<Handling>
@@ -66,7 +67,7 @@ export function runLoop({ relay: settings, connect, handle, fatal, clock, log }:
   }
 
   async function open(lost: (error: unknown) => void): Promise<AgentLink> {
-    const client = connect(settings, clock)
+    const client = connect(settings(), clock)
     let lastMessageAt = clock.monotonic()
     const link: AgentLink = {
       ...(await client.receive('requests', takenAtOnce, receive, lost)),

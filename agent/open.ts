@@ -8,7 +8,7 @@ import { type PackageKey, readKeyVersion, rejected } from '../shared/envelope.ts
 import { isFault } from '../shared/fault.ts'
 import type { Request } from '../shared/payload.ts'
 import type { Delivery } from '../shared/relay/client.ts'
-import { idOf, openField, openRequest, type SealedField } from '../shared/seal.ts'
+import { idOf, openField, openRequest, probeProof, type SealedField } from '../shared/seal.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { AgentKeys } from './keys.ts'
 import type { Passwords } from './reset.ts'
@@ -59,14 +59,16 @@ export async function openPasswords(
   return undefined
 }
 
-/** The password inside an authentic request, bound to its id or to that of the one it is about; undefined when its blob or its key version is refused. The caller wipes it. */
+/** A password or probe inside an authentic request, bound to its id or to that of the one it is about; undefined when its blob or its key version is refused. The caller wipes it. */
 export async function openPassword(
   { request, id }: Pick<Opened, 'request' | 'id'>,
-  field: Exclude<SealedField, 'probe'>,
+  field: SealedField,
   keys: Pick<AgentKeys, 'decrypt'>,
 ): Promise<Secret | undefined> {
-  const blob = field === 'new' ? request.newPassword : request.oldPassword
-  const { passwordKey, sourceAnchor } = request
+  const blob = { new: request.newPassword, old: request.oldPassword, probe: request.probe }[field]
+  const { passwordKey } = request
+  // A probe is about nobody.
+  const sourceAnchor = field === 'probe' ? '' : request.sourceAnchor
   if (!blob || !passwordKey || sourceAnchor === undefined) return undefined
   const plaintext = await keys.decrypt(passwordKey, blob)
   try {
@@ -75,4 +77,10 @@ export async function openPassword(
     if (isFault(error, 'ENVELOPE_REJECTED')) return undefined
     throw error
   }
+}
+
+/** The answer to an onboard's probe, which is wiped; undefined when its blob was refused. */
+export async function proofOf(opened: Opened, tenantId: Buffer, keys: Pick<AgentKeys, 'decrypt'>): Promise<Buffer | undefined> {
+  using probe = await openPassword(opened, 'probe', keys)
+  return probe?.use((value) => probeProof(opened.key, tenantId, opened.id, value))
 }

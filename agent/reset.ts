@@ -44,10 +44,11 @@ export interface ResetJob {
   refused(refusal: Refusal): void
 }
 
-/** `policy`: what the person may know of the rules, where they refused the password. */
+/** `policy`: what the person may know of the rules, where they refused the password. `proof`: onboard's answer. */
 export interface ResetResult {
   outcome: AgentOutcome
   policy?: PolicyFacts | undefined
+  proof?: Buffer | undefined
 }
 
 export async function reset(job: ResetJob, directory: Directory): Promise<ResetResult> {

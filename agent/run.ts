@@ -54,7 +54,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const shared = { agentId, tenantId, times, decisions, keys, journal, directory, tally, ceilings, lanes, clock, log }
 
   const loop = runLoop({
-    relay: relaySettings(settings, credential, localCa),
+    relay: () => relaySettings(settings, credential, localCa),
     connect: connectRelay,
     handle: (delivery, placed) => handle(delivery, shared, placed),
     fatal: (error) => stop.abort(error),

@@ -9,14 +9,27 @@ import { faultWord } from '../shared/fault.ts'
 import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
+import { openAdmission } from './admin/admission.ts'
+import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
+import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
+import { readWriteback, switchWriteback } from './admin/writeback.ts'
+import { openAudit } from './audit/audit.ts'
+import { audited } from './audit/audited.ts'
+import { readAudit } from './audit/read.ts'
+import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openPeople } from './entra/graph.ts'
+import { openTenantKeys } from './entra/tenant-keys.ts'
 import { deliverChallenge } from './gates/deliver.ts'
-import { atEdge, type Handler } from './http/edge.ts'
+import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
+import { openEvidence } from './keys/evidence.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openMacs } from './keys/mac.ts'
+import { readPointer } from './keys/pointer.ts'
+import { createRollover } from './keys/rollover.ts'
+import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
 import { createAftermath } from './relay/aftermath.ts'
@@ -24,6 +37,7 @@ import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
+import { createProbe } from './relay/probe.ts'
 import { createSeal } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
@@ -34,7 +48,7 @@ import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
-import { type BodyOf, type RouteName, routes, triggers } from './routes.ts'
+import { type AuthOf, type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
 import type { StorageConnection } from './store/connection.ts'
@@ -66,6 +80,7 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
+const audit = openAudit({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -83,10 +98,20 @@ const aftermath = createAftermath({
   log,
 })
 
+const { onboard, offboard } = createProbe({ tenantId, times, keys, inquire: asking.inquire, clock })
+const evidence = openEvidence({ rows, vault, log })
+const rollover = createRollover({ rows, vault, pointer: keyring.pointer, agents, feature, onboard, evidence, clock, log })
+const keepKeys = async () => {
+  await rollover.keep()
+  await evidence.keep()
+}
+
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
+const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
-const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
+type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
+const handlers: { [N in RouteName]: HandlerOf<N> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, people, agents, log }),
@@ -101,12 +126,32 @@ const handlers: { [N in RouteName]: Handler<BodyOf<N>> } = {
   }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),
+  readWriteback: readWriteback(rolling),
+  switchWriteback: switchWriteback({ ...rolling, offboard }),
+  readKeys: manageKeys({
+    vault,
+    pointer: async () => (await readPointer(rows))?.pointer,
+    run: async () => await rollover.last().then((run) => run && shownRun(run)),
+    evidence,
+  }),
+  rollKeys: rollKeys(rolling),
+  incident: incident(rolling),
+  revokeAgent: revokeAgent(rolling),
+  admitAgent: admitAgent(rolling),
+  readAudit: readAudit({ audit }),
   status: status({ agents }),
 }
 
-for (const { name, method, route, auth, body } of routes) {
+const admit = openAdmission(administrators(settings))
+for (const one of routes) {
+  const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
-  app.http(name, { methods: [method], route, authLevel: auth, handler: atEdge(name, body, handlers[name] as Handler, edge) })
+  const changes = method !== 'GET'
+  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
+  const plain = handlers[name] as Handler
+  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  // The host's own levels know no person: who may call is decided at the edge.
+  app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
 app.storageQueue('deliverChallenge', {
   ...triggers.deliverChallenge,
@@ -123,10 +168,11 @@ app.serviceBusQueue('onAgentEvent', {
   }),
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
+app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
-  keyring.start().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
+  keepKeys().catch((error: unknown) => log('keysUnavailable', { fault: faultWord(error) }))
   // Whoever was here before may have died with replies on its session.
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })
@@ -140,6 +186,14 @@ app.hook.appTerminate(async () => {
   ])
   mail.close()
 })
+
+function administrators({ TENANT_ID, AUTHORITY_URL, ADMIN_AUDIENCE, ADMIN_CLIENT_IDS, ADMIN_AUTH_CONTEXT }: FunctionsSettings) {
+  const tenantUrl = `${AUTHORITY_URL}/${TENANT_ID}`
+  const keys = openTenantKeys({ url: `${tenantUrl}/discovery/v2.0/keys`, ...local })
+  const trusted = ADMIN_AUDIENCE && ADMIN_CLIENT_IDS && { audiences: ADMIN_AUDIENCE, clientIds: ADMIN_CLIENT_IDS }
+  const check = trusted && openTokenCheck({ tenantId: TENANT_ID, issuer: `${tenantUrl}/v2.0`, ...trusted, keys, clock })
+  return { check, tenantUrl, authContext: ADMIN_AUTH_CONTEXT, log }
+}
 
 function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
   if (url !== undefined) return { kind: 'identity', url, credential: identity }

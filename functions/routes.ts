@@ -2,12 +2,15 @@
  * The surface, one table: what can be called, how, and with which body. The entry file and the stand-in host loop over it.
  *
  * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
- * Function keys protect nothing there: people call those routes from a browser. What an administrator calls takes the master key.
+ * Function keys protect nothing there: people call those routes from a browser. Administrators show a token of the tenant.
  */
 import * as z from 'zod'
+import type { Role } from './entra/admin-token.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
+/** Why an administrator does it; kept in the audit. */
+const reason = z.string().trim().min(1).max(500)
 
 export const routes = [
   { name: 'startReset', method: 'POST', route: 'reset', auth: 'anonymous', body: z.strictObject({ username: text(1024) }) },
@@ -27,25 +30,76 @@ export const routes = [
     name: 'relink',
     method: 'POST',
     route: 'manage/users/{id}/relink',
-    auth: 'admin',
-    body: z.strictObject({ reason: text(500) }),
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ reason }),
   },
+  {
+    name: 'readWriteback',
+    method: 'GET',
+    route: 'manage/writeback',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: undefined,
+  },
+  {
+    name: 'switchWriteback',
+    method: 'PUT',
+    route: 'manage/writeback',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ on: z.boolean(), reason }),
+  },
+  { name: 'readKeys', method: 'GET', route: 'manage/keys', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
+  {
+    name: 'rollKeys',
+    method: 'POST',
+    route: 'manage/keys/rollover',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ reason, override: z.literal(true).optional() }),
+  },
+  {
+    name: 'incident',
+    method: 'POST',
+    route: 'manage/incident',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ reason }),
+  },
+  {
+    name: 'revokeAgent',
+    method: 'POST',
+    route: 'manage/agents/{id}/revoke',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ reason }),
+  },
+  {
+    name: 'admitAgent',
+    method: 'POST',
+    route: 'manage/agents/{id}/admit',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    body: z.strictObject({ reason }),
+  },
+  { name: 'readAudit', method: 'GET', route: 'manage/audit', auth: 'administrator', role: 'Writeback.Admin', body: undefined },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
 ] as const satisfies readonly Route[]
 
-export interface Route {
+export type Route = {
   name: string
   method: 'GET' | 'POST' | 'PUT'
   route: string
-  /** `admin`: with the app's master key. */
-  auth: 'anonymous' | 'admin'
   body: z.ZodType | undefined
-}
+} & ({ auth: 'anonymous' } | { auth: 'administrator'; role: Role })
 
 export type RouteName = (typeof routes)[number]['name']
 type RouteOf<N extends RouteName> = Extract<(typeof routes)[number], { name: N }>
 /** The parsed body a handler of this route gets. */
 export type BodyOf<N extends RouteName> = RouteOf<N>['body'] extends z.ZodType<infer B> ? B : undefined
+/** Whom the handler of this route is told about. */
+export type AuthOf<N extends RouteName> = RouteOf<N>['auth']
 
 /** Functions without a route: what wakes them. Without `dataType` the host would decode sealed bytes as UTF-8 text. */
 export const triggers = {
@@ -53,4 +107,5 @@ export const triggers = {
   onAgentEvent: { queueName: 'events', connection: 'ServiceBus', dataType: 'binary' },
   // Every minute: a reply lives for five (NCRONTAB, six fields).
   sweepReplies: { schedule: '0 * * * * *' },
+  keepKeys: { schedule: '0 */15 * * * *' },
 } as const

@@ -14,6 +14,11 @@ const ms = z.coerce.number().int().positive()
 const https = z.string().regex(/^https:\/\/[^/]+$/, 'must be https://host, nothing after it')
 const origin = z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be an origin such as https://reset.example.com')
 const optional = z.string().min(1).optional()
+const list = <T extends z.ZodType<unknown, string>>(one: T) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .pipe(z.array(one).min(1))
 
 export const settingsSchema = z.object({
   TENANT_ID: z.guid(),
@@ -22,10 +27,18 @@ export const settingsSchema = z.object({
   KEY_VAULT_URL: https,
   GRAPH_URL: https.default('https://graph.microsoft.com'),
   /** Origins whose pages may call, separated by commas. */
-  PUBLIC_ORIGINS: z
+  PUBLIC_ORIGINS: list(origin),
+  /** Where administrators sign in. */
+  AUTHORITY_URL: https.default('https://login.microsoftonline.com'),
+  /** Client id of the API's registration, and its App ID URI, separated by commas. Without both of these two nobody is an administrator. */
+  ADMIN_AUDIENCE: list(z.string().min(1)).optional(),
+  /** Client ids of the programs that may bring administrators, separated by commas. */
+  ADMIN_CLIENT_IDS: list(z.guid()).optional(),
+  /** Authentication context that a change needs, if any. */
+  ADMIN_AUTH_CONTEXT: z
     .string()
-    .transform((text) => text.split(',').map((one) => one.trim()))
-    .pipe(z.array(origin).min(1)),
+    .regex(/^c[1-9][0-9]?$/, 'must be c1 to c99')
+    .optional(),
   MAIL_URL: z.string().regex(/^smtps?:\/\//, 'must be smtps:// or smtp://'),
   MAIL_FROM: z.string().min(3),
   /** Whether a new deployment starts switched on; afterwards the stored state counts. */
@@ -58,6 +71,8 @@ export function readSettings(environment: Environment) {
   for (const [one, other] of alternatives) {
     if ((given[one] === undefined) === (given[other] === undefined)) problems.push(`exactly one of ${one} and ${other}`)
   }
+  if ((given['ADMIN_AUDIENCE'] === undefined) !== (given['ADMIN_CLIENT_IDS'] === undefined))
+    problems.push('both of ADMIN_AUDIENCE and ADMIN_CLIENT_IDS, or neither')
   const times = readTimes(given, problems)
   const localCa = readLocalCa(given, problems)
   if (problems.length > 0 || !parsed.success || !times) throw invalid(problems)

@@ -15,10 +15,13 @@ export const events = {
   resetStarted: { id: 31001, level: 'info' },
   resetDone: { id: 31002, level: 'info' },
   resetFailed: { id: 31003, level: 'warning' },
+  onboarded: { id: 31005, level: 'info' },
+  offboarded: { id: 31013, level: 'info' },
   agentStarted: { id: 31015, level: 'info' },
   agentStopped: { id: 31016, level: 'info' },
   keyVersionsMade: { id: 31018, level: 'info' },
   heartbeat: { id: 31019, level: 'info' },
+  evidenceHead: { id: 31021, level: 'info' },
   listenerError: { id: 31034, level: 'warning' },
   relayDown: { id: 31044, level: 'error' },
   relayError: { id: 32002, level: 'warning' },
@@ -39,12 +42,23 @@ export const events = {
   rowRejected: { id: 34014, level: 'error' },
   linkChanged: { id: 34018, level: 'error' },
   relinked: { id: 34019, level: 'warning' },
+  evidenceBroken: { id: 34021, level: 'error' },
+  administratorActed: { id: 34031, level: 'warning' },
+  administratorRefused: { id: 34030, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
-  certificateRenewed: { id: 34030, level: 'info' },
-  certificateRemoved: { id: 34031, level: 'info' },
-  certificateNotRenewed: { id: 34032, level: 'warning' },
-  certificateExpiring: { id: 34033, level: 'error' },
-  certificateExpired: { id: 34034, level: 'error' },
+  rolloverAdopted: { id: 34040, level: 'info' },
+  rolloverUnproved: { id: 34041, level: 'error' },
+  rolloverAbandoned: { id: 34042, level: 'error' },
+  keyVersionsDisabled: { id: 34043, level: 'info' },
+  rolloverFailed: { id: 34044, level: 'error' },
+  writebackSwitched: { id: 34045, level: 'warning' },
+  agentRevoked: { id: 34046, level: 'warning' },
+  agentAdmitted: { id: 34047, level: 'warning' },
+  certificateRenewed: { id: 34050, level: 'info' },
+  certificateRemoved: { id: 34051, level: 'info' },
+  certificateNotRenewed: { id: 34052, level: 'warning' },
+  certificateExpiring: { id: 34053, level: 'error' },
+  certificateExpired: { id: 34054, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 
@@ -58,9 +72,15 @@ const shapes = {
   agent: id,
   /** Object id of a cloud object: a number, not a name. */
   person: id,
+  /** Object id of who ordered it. */
+  administrator: id,
   boot: id,
   domain: id,
   keyVersion: id,
+  /** The run that makes or retires key versions. */
+  rollover: id,
+  /** SHA-256 in hex. */
+  hash: id,
   /** Thumbprint. */
   certificate: id,
   trace: id,

@@ -29,7 +29,7 @@ test.each([
 
 test('every subcommand is in the help, with its own', async () => {
   const { out } = await agentctl(['--help'])
-  const names = [...out.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name = '']) => name)
+  const names = [...out.matchAll(/^ {2}([\w-]+) {2,}/gm)].map(([, name = '']) => name)
   expect(names).toContain('grant')
   for (const name of names) expect(await agentctl([name, '--help']), name).toMatchObject({ code: 0, error: '' })
 })

@@ -5,8 +5,8 @@ import { Fault, type FaultCode, faultCodes } from '../../shared/fault.ts'
 import type { Fields } from '../../shared/log.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import { routes } from '../routes.ts'
-import { atEdge, type Call, type Handler, maxBodyBytes, secretCookie } from './edge.ts'
-import type { Answer } from './problem.ts'
+import { type Admission, atEdge, type Call, type Handler, maxBodyBytes, secretCookie } from './edge.ts'
+import { type Answer, problem } from './problem.ts'
 
 const url = 'https://reset.example.test/api/reset'
 const home = 'https://reset.example.test'
@@ -221,5 +221,53 @@ describe('every answer', () => {
     expect(call?.deadline.aborted).toBe(false)
     await clock.advance(1)
     expect(call?.deadline.aborted).toBe(true)
+  })
+})
+
+describe('an administrators’ route', () => {
+  const ada = { id: 'c1b2c3d4-0000-4000-8000-0000000000ff', role: 'Writeback.Admin' } as const
+  const deps = { origins: [home], answerMs: 30_000, clock, log: () => {} }
+  const calling = (admission: Admission) => {
+    const asked: (string | null)[] = []
+    const calls: Call[] = []
+    const admit = async (authorization: string | null) => {
+      asked.push(authorization)
+      return admission
+    }
+    const handler: Handler = async (call) => {
+      calls.push(call)
+      return ok
+    }
+    const at = atEdge('relink', schema, handler, { ...deps, admit })
+    const send = (headers: Record<string, string>, text: string) =>
+      at(new HttpRequest({ method: 'POST', url: `${url}?before=7`, headers, body: { bytes: Buffer.from(text) } }))
+    return { send, asked, calls }
+  }
+  const json = { 'content-type': 'application/json', authorization: 'Bearer a.b.c' }
+
+  it('is told who calls', async () => {
+    const { send, asked, calls } = calling({ kind: 'admitted', administrator: ada })
+    expect(await send(json, named('ada'))).toMatchObject({ status: 200 })
+    expect(asked).toEqual(['Bearer a.b.c'])
+    expect(calls).toMatchObject([{ administrator: ada, body: { username: 'ada' } }])
+    expect(calls[0]?.query.get('before')).toBe('7')
+  })
+
+  it('refuses before it reads what was sent, with the challenge in its header', async () => {
+    const answer = { ...problem('notSignedIn'), challenge: 'Bearer realm=""' }
+    const { send, calls } = calling({ kind: 'refused', answer })
+    const response = await send({}, 'no JSON')
+    expect(response.status).toBe(401)
+    expect(Object.fromEntries(response.headers as Headers)).toMatchObject({
+      'www-authenticate': 'Bearer realm=""',
+      'content-type': 'application/problem+json',
+    })
+    expect(calls).toEqual([])
+  })
+
+  it('asks nobody who they are when the page is of another site', async () => {
+    const { send, asked } = calling({ kind: 'admitted', administrator: ada })
+    expect(await send({ ...json, origin: 'https://evil.example' }, named('ada'))).toMatchObject({ status: 403 })
+    expect(asked).toEqual([])
   })
 })

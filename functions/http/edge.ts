@@ -2,13 +2,14 @@
  * The edge between HTTP and handlers: what is checked for every call, and the one catch, so that every call is answered.
  *
  * Bodies are JSON objects of at most 16 KB with exactly the declared fields; calls by other sites' pages are refused by
- * their Origin. A handler gets what was parsed and returns an Answer. What it throws is logged by its code, never shown.
+ * their Origin, and an administrators' route asks who calls before it reads what was sent. A handler gets what was parsed and returns an Answer. What it throws is logged by its code, never shown.
  */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions'
 import type { z } from 'zod'
 import type { Clock } from '../../shared/clock.ts'
 import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
+import type { Administrator } from '../entra/admin-token.ts'
 import { type Answer, problem } from './problem.ts'
 
 export const maxBodyBytes = 16 * 1024
@@ -16,21 +17,33 @@ export const maxBodyBytes = 16 * 1024
 export interface Call<B = unknown> {
   body: B
   params: Readonly<Record<string, string>>
+  query: URLSearchParams
   /** Aborts when the answer is due. */
   deadline: AbortSignal
   /** Cookie first, then the header for programs. */
   flowSecret(flowId: string): string | undefined
   /** W3C trace context as received, if well-formed. */
   traceparent: string | undefined
+  /** Of an administrators' route. */
+  administrator?: Administrator
+}
+
+export interface AdministratorCall<B = unknown> extends Call<B> {
+  administrator: Administrator
 }
 
 export type Handler<B = unknown> = (call: Call<B>) => Promise<Answer>
+export type AdministratorHandler<B = unknown> = (call: AdministratorCall<B>) => Promise<Answer>
+
+export type Admission = { kind: 'admitted'; administrator: Administrator } | { kind: 'refused'; answer: Answer }
 
 export interface EdgeDeps {
   origins: readonly string[]
   answerMs: number
   clock: Clock
   log: Log
+  /** Of an administrators' route: who calls, by the Authorization header. */
+  admit?(authorization: string | null): Promise<Admission>
 }
 
 export const cookieName = (flowId: string) => `__Host-flow-${flowId}`
@@ -55,11 +68,15 @@ export function atEdge<B>(name: string, schema: z.ZodType<B> | undefined, handle
     const deadline = deps.clock.deadline(deps.answerMs)
     const origin = request.headers.get('origin')
     if (origin !== null && !deps.origins.includes(origin)) return problem('foreignOrigin')
+    const admission = await deps.admit?.(request.headers.get('authorization'))
+    if (admission?.kind === 'refused') return admission.answer
     const body = schema ? await readBody(request, schema) : { kind: 'body' as const, body: undefined as B }
     if (body.kind === 'problem') return body.answer
     const params = request.params as Record<string, string>
     const traceparent = request.headers.get('traceparent') ?? undefined
-    return handler({ body: body.body, params, deadline, traceparent, flowSecret: (flowId) => flowSecret(request, flowId) })
+    const caller = admission && { administrator: admission.administrator }
+    const given = { body: body.body, params, query: request.query, deadline, traceparent }
+    return handler({ ...given, ...caller, flowSecret: (flowId) => flowSecret(request, flowId) })
   }
 }
 
@@ -98,9 +115,10 @@ function flowSecret(request: HttpRequest, flowId: string): string | undefined {
   return cookie?.[1] ?? request.headers.get(secretHeader) ?? undefined
 }
 
-function toResponse({ status, body, cookies = [] }: Answer): HttpResponseInit {
+function toResponse({ status, body, cookies = [], challenge }: Answer): HttpResponseInit {
   const type = status < 400 ? 'application/json' : 'application/problem+json'
   const headers = new Headers({ 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  if (challenge !== undefined) headers.set('www-authenticate', challenge)
   for (const cookie of cookies) headers.append('set-cookie', cookie)
   return { status, headers, body: JSON.stringify(body) }
 }

@@ -5,8 +5,13 @@ import { type ProblemCode, problem, problems } from './problem.ts'
 const statuses: Record<ProblemCode, number> = {
   malformedJson: 400,
   invalidBody: 400,
+  invalidQuery: 400,
   unknownGate: 400,
+  notSignedIn: 401,
+  signInAgain: 401,
+  notAllowed: 403,
   foreignOrigin: 403,
+  unknownAgent: 404,
   unknownUser: 404,
   unknownFlow: 404,
   notSynchronized: 409,
@@ -21,6 +26,7 @@ const statuses: Record<ProblemCode, number> = {
   tooManyCodes: 429,
   tooManyTries: 429,
   lengthRequired: 411,
+  noAdministrators: 503,
   unavailable: 503,
   internal: 500,
 }

@@ -7,8 +7,13 @@
 export const problems = {
   malformedJson: { status: 400, title: 'The body is not valid JSON.' },
   invalidBody: { status: 400, title: 'The body does not have the expected fields.' },
+  invalidQuery: { status: 400, title: 'The query in the address is not as expected.' },
   unknownGate: { status: 400, title: 'This way of proving who you are is not offered.' },
+  notSignedIn: { status: 401, title: 'Sign in as an administrator.' },
+  signInAgain: { status: 401, title: 'Sign in again: for a change, the sign-in must be recent and as strong as required.' },
+  notAllowed: { status: 403, title: 'You have no role that allows this.' },
   foreignOrigin: { status: 403, title: 'Calls from other sites are not accepted.' },
+  unknownAgent: { status: 404, title: 'No agent of this id was ever heard.' },
   unknownUser: { status: 404, title: 'There is no such user.' },
   unknownFlow: { status: 404, title: 'There is no such request, or it is not yours.' },
   notSynchronized: { status: 409, title: 'This user is not synchronized from an on-premises directory.' },
@@ -23,6 +28,7 @@ export const problems = {
   passwordUnusable: { status: 422, title: 'This cannot be used as a password.' },
   tooManyCodes: { status: 429, title: 'No more codes can be sent for this request. Use the last one, or start again.' },
   tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
+  noAdministrators: { status: 503, title: 'The administrators of this service are not set up: nobody gets in.' },
   unavailable: { status: 503, title: 'Something this depends on is not available. This call changed nothing; try again.' },
   internal: { status: 500, title: 'Something went wrong here. If you had sent a new password, look at the state of your request.' },
 } as const satisfies Record<string, { status: number; title: string }>
@@ -37,6 +43,8 @@ export interface Answer {
   body: { readonly [key: string]: Json | undefined }
   /** Set-Cookie lines. */
   cookies?: readonly string[]
+  /** WWW-Authenticate (RFC 9110 §11.6.1). */
+  challenge?: string
 }
 
 export const problem = (code: ProblemCode, more: { readonly [key: string]: Json | undefined } = {}): Answer => ({

@@ -22,12 +22,12 @@ describe('the feature', () => {
   it('is switched for every instance within ten seconds', async () => {
     const [here, there] = [open(true), open(true)]
     expect([await here.isOn(), await there.isOn()]).toEqual([true, true])
-    await here.turn(false, 'administrator')
+    await here.turn(false, 'reason', 'administrator')
     cloud.pass(9_999)
     expect(await there.isOn()).toBe(true)
     cloud.pass(1)
     expect([await here.isOn(), await there.isOn()]).toEqual([false, false])
-    await there.turn(true, 'administrator')
+    await there.turn(true, 'reason', 'administrator')
     cloud.pass(10_000)
     expect(await here.isOn()).toBe(true)
   })

@@ -14,15 +14,20 @@ const featureState = z.object({
   on: z.boolean(),
   /** ms since the epoch. */
   since: z.number(),
-  /** Who or what switched it: a word for the log. */
   reason: z.string(),
+  /** The administrator's object id; absent for the setting. */
+  by: z.string().optional(),
 })
 export type FeatureState = z.infer<typeof featureState>
 
 export interface Feature {
   isOn(): Promise<boolean>
-  /** Every instance, this one too, follows within ten seconds. */
-  turn(on: boolean, reason: string): Promise<void>
+  /** As it is now, not as it was remembered. */
+  state(): Promise<FeatureState>
+  /** This instance follows at once, every other within ten seconds. */
+  turn(on: boolean, reason: string, by: string): Promise<void>
+  /** On, unless somebody has switched it since the run that enables it began: who came later has the last word. */
+  enable(run: { startedAt: number; reason: string; by: string }): Promise<void>
 }
 
 export interface FeatureOptions {
@@ -56,10 +61,28 @@ export function openFeature({ rows, initiallyOn, clock = systemClock }: FeatureO
     }
   }
   const state = kept(clock, { freshMs: 10_000, usableMs: 60_000 }, readOrInsert)
+  async function enable(run: Parameters<Feature['enable']>[0]): Promise<void> {
+    await readOrInsert()
+    const row = await rows.read<FeatureState>(...place)
+    if (!row || row.value.on || row.value.since > run.startedAt) return
+    try {
+      const { reason, by } = run
+      await rows.replace(...place, { on: true, since: clock.now(), reason, by } satisfies FeatureState, row.etag)
+    } catch (error) {
+      if (isFault(error, 'STORE_CONFLICT')) return enable(run)
+      throw error
+    }
+  }
   return {
     isOn: async () => (await state.get()).on,
-    async turn(on, reason) {
-      await rows.put(...place, { on, since: clock.now(), reason } satisfies FeatureState)
+    state: () => state.renew(),
+    async turn(on, reason, by) {
+      await rows.put(...place, { on, since: clock.now(), reason, by } satisfies FeatureState)
+      await state.renew()
+    },
+    async enable(run) {
+      await enable(run)
+      await state.renew()
     },
   }
 }

@@ -1,9 +1,8 @@
 /**
  * The first versions of the three keys, made when there is no key pointer yet.
  *
- * Inserting the pointer row decides: whoever inserts it has made the keys, everybody else disables what they made and
- * uses the winner's. Versions carry their run as a tag, so what a crash left behind before its insert is recognized by
- * the next start and disabled. Once a rollover has moved the pointer on, nothing here touches any version.
+ * Inserting the pointer row decides: whoever inserts it has made the keys, everybody else disables what they made and uses the
+ * winner's. What a crash left behind before its insert is disabled by the next instance that keeps the keys (rollover.ts).
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
@@ -11,8 +10,10 @@ import type { Log } from '../../shared/log.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
 import { insertPointer, type KeyPointer, readPointer } from './pointer.ts'
+import { keyNames } from './run.ts'
 import { openStateKeys } from './state-keys.ts'
-import type { Vault, VersionFacts } from './vault.ts'
+import type { Vault } from './vault.ts'
+import { disableVersions, listVersions, madeBy, makeVersions } from './versions.ts'
 
 export interface FirstKeysOptions {
   tables: TableAccess
@@ -27,52 +28,26 @@ export interface FirstKeysOptions {
 export async function makeFirstKeys({ tables, rows, vault, clock, log }: FirstKeysOptions): Promise<KeyPointer> {
   const there = await readPointer(rows)
   if (there) return there.pointer
-  const made = await makeVersions(vault, clock)
+  const id = `first-${randomUUID()}`
+  const made = await makeVersions(vault, id, keyNames)
+  const now = clock.now()
+  const cause = { id, why: 'first', reason: 'the first start', by: 'system' } as const
+  const pointer: KeyPointer = {
+    ...made,
+    since: now,
+    rolloverId: id,
+    run: { ...cause, step: 'adopt', startedAt: now, made, proofs: [], before: [] },
+  }
   const underMade = openRows({ tables, keys: openStateKeys({ vault, clock, current: async () => made.stateKey }), log })
   try {
-    await insertPointer(underMade, made)
+    await insertPointer(underMade, pointer)
   } catch (error) {
     // Whatever went wrong (a conflict, a lost answer, versions that the winner took for leftovers): the row decides.
     const holds = (await readPointer(rows))?.pointer
     if (!holds) throw error
-    if (holds.rolloverId !== made.rolloverId) await disableVersions(vault, made)
+    if (holds.rolloverId !== id) await disableVersions(vault, madeBy(id, await listVersions(vault)), keyNames)
     return holds
   }
-  log('keyVersionsMade', { operation: 'first', count: 3, keyVersion: made.packageKey })
-  return made
-}
-
-async function makeVersions(vault: Vault, clock: Clock): Promise<KeyPointer> {
-  const rolloverId = `${firstRun}${randomUUID()}`
-  const tags = { rollover: rolloverId }
-  const stateKey = await vault.createSecretVersion('state-key', tags)
-  const passwordKey = await vault.createPasswordKeyVersion(tags)
-  const packageKey = await vault.createSecretVersion('package-key', tags)
-  return { packageKey, passwordKey, stateKey, since: clock.now(), rolloverId }
-}
-
-async function disableVersions(vault: Vault, { stateKey, passwordKey, packageKey }: KeyPointer): Promise<void> {
-  await vault.disableSecretVersion('state-key', stateKey)
-  await vault.disablePasswordKeyVersion(passwordKey)
-  await vault.disableSecretVersion('package-key', packageKey)
-}
-
-const firstRun = 'first-'
-
-/**
- * Disables what runs that never reached their insert have left enabled. A run still on its way may lose its versions to
- * this too: there is a pointer, so its insert cannot succeed any more.
- */
-export async function disableLeftovers(vault: Vault, { rolloverId }: KeyPointer): Promise<void> {
-  if (!rolloverId.startsWith(firstRun)) return
-  const isLeftover = ({ enabled, tags }: VersionFacts) => {
-    const run = tags['rollover'] ?? ''
-    return enabled && run.startsWith(firstRun) && run !== rolloverId
-  }
-  for (const name of ['state-key', 'package-key'] as const) {
-    const leftovers = (await vault.secretVersions(name)).filter(isLeftover)
-    for (const { version } of leftovers) await vault.disableSecretVersion(name, version)
-  }
-  const leftovers = (await vault.passwordKeyVersions()).filter(isLeftover)
-  for (const { version } of leftovers) await vault.disablePasswordKeyVersion(version)
+  log('keyVersionsMade', { operation: 'first', rollover: id, keyVersion: made.packageKey })
+  return pointer
 }

@@ -16,6 +16,8 @@ export interface Keeping {
 
 export interface Kept<T> {
   get(): Promise<T>
+  /** Reads it now, whatever its age. */
+  renew(): Promise<T>
 }
 
 const restMs = 5_000
@@ -59,6 +61,12 @@ export function kept<T>(clock: Clock, keeping: Keeping | ((value: T) => Keeping)
         if (!usable) throw error
         return usable.value
       }
+    },
+    async renew() {
+      // What is being read already may be as old as its question.
+      await loading?.catch(() => {})
+      loading ??= reload()
+      return await loading
     },
   }
 }

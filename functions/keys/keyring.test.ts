@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { TableAccess } from '../store/tables.ts'
-import type { Keyring } from './keyring.ts'
-import { readPointer, replacePointer } from './pointer.ts'
 import { codeOf, startTestCloud, type TestCloud } from './test-cloud.ts'
 import type { Vault } from './vault.ts'
 
@@ -57,10 +55,10 @@ function dying(at: number, moment: 'before' | 'after'): { vault: Vault; tables: 
 
 describe('the first start', () => {
   it('makes one version of each key and says so; later starts make none', async () => {
-    await cloud.keyring().start()
+    await cloud.start()
     await expectOnePointer()
-    expect(cloud.logged).toEqual(['keyVersionsMade'])
-    await cloud.keyring().start()
+    expect(cloud.logged).toEqual(['keyVersionsMade', 'rolloverAdopted'])
+    await cloud.start()
     expect(namesOf(cloud.test.vault.control.versions())).toEqual(oneOfEach)
   })
 
@@ -70,8 +68,8 @@ describe('the first start', () => {
   })
 
   it('of several instances at once leaves one pointer and nothing else enabled', async () => {
+    await Promise.all([1, 2, 3].map(() => cloud.start()))
     const instances = Array.from({ length: 3 }, () => cloud.keyring())
-    await Promise.all(instances.map((each) => each.start()))
     const pointers = await Promise.all(instances.map((each) => each.pointer.current()))
     expect(new Set(pointers.map((each) => JSON.stringify(each))).size).toBe(1)
     expect(cloud.test.vault.control.versions()).toHaveLength(9)
@@ -84,26 +82,26 @@ describe('the first start', () => {
   it.each([1, 2, 3, 4].flatMap((at) => (['before', 'after'] as const).map((moment) => [moment, at] as const)))(
     'that dies %s change %i is made good by the next',
     async (moment, at) => {
-      await expect(cloud.keyring(dying(at, moment)).start()).rejects.toThrow(Crash)
-      await cloud.keyring().start()
+      await expect(cloud.start(dying(at, moment))).rejects.toThrow(Crash)
+      await cloud.start()
       await expectOnePointer()
     },
   )
 
   /** Another instance wins while this one has made its last version and not yet inserted its pointer. */
-  function losing(vault: Vault, win: (winner: Keyring) => Promise<unknown>): Vault {
+  function losing(vault: Vault, win: () => Promise<unknown>): Vault {
     return {
       ...vault,
       async createSecretVersion(name, tags) {
         const made = await vault.createSecretVersion(name, tags)
-        if (name === 'package-key') await win(cloud.keyring())
+        if (name === 'package-key') await win()
         return made
       },
     }
   }
   const wins = {
-    'has only inserted': { win: ({ pointer }: Keyring) => pointer.current(), changes: 7 },
-    'has already cleared up': { win: ({ start }: Keyring) => start(), changes: 6 },
+    'has only inserted': { win: () => cloud.keyring().pointer.current(), changes: 7 },
+    'has already cleared up': { win: () => cloud.start(), changes: 3 },
   }
 
   it.each(Object.entries(wins))('that loses to one that %s disables what it made and follows the winner', async (_name, { win }) => {
@@ -114,35 +112,23 @@ describe('the first start', () => {
     await expectOnePointer()
   })
 
-  it.each(Object.entries(wins).flatMap(([name, each]) => [4, 5, 6, 7, 8].map((at) => ({ name, at, ...each }))))(
+  it.each(Object.entries(wins).flatMap(([name, each]) => [3, 4, 5, 6, 7, 8].map((at) => ({ name, at, ...each }))))(
     'that loses to one that $name, and dies before its change $at, is made good by the next',
     async ({ win, at, changes }) => {
       const { vault, tables, died } = dying(at, 'before')
-      const outcome = await codeOf(cloud.keyring({ vault: losing(vault, win), tables }).start())
+      const outcome = await codeOf(cloud.start({ vault: losing(vault, win), tables }))
       expect([died(), outcome === 'no fault']).toEqual([at <= changes, at > changes])
-      await cloud.keyring().start()
+      await cloud.start()
       await expectOnePointer()
     },
   )
 
-  it('leaves alone what a later rollover made', async () => {
-    const { start, pointer } = cloud.keyring()
-    await start()
-    const first = await pointer.current()
-    const { rows } = cloud.keyring()
-    const packageKey = await cloud.vault.createSecretVersion('package-key', { rollover: 'second' })
-    const etag = (await readPointer(rows))?.etag ?? ''
-    await replacePointer(rows, { ...first, packageKey, rolloverId: 'second' }, etag)
-    await cloud.keyring().start()
-    expect(namesOf(cloud.enabled())).toEqual(['package-key', ...oneOfEach])
-  })
-
   it('with the vault down fails, and succeeds when it is back', async () => {
     cloud.test.vault.control.faults([{ kind: 'unavailable', count: 100 }])
-    const keyring = cloud.keyring()
-    expect(await codeOf(keyring.start())).toBe('KEY_UNAVAILABLE')
+    const instance = cloud.rollover()
+    expect(await codeOf(instance.keep())).toBe('KEY_UNAVAILABLE')
     cloud.test.vault.control.faults([])
-    expect(await codeOf(keyring.start())).toBe('no fault')
+    expect(await codeOf(instance.keep())).toBe('no fault')
     await expectOnePointer()
   })
 })

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
-import { disableLeftovers, makeFirstKeys } from './first-keys.ts'
+import { makeFirstKeys } from './first-keys.ts'
 import { type Keys, openKeys } from './keys.ts'
 import { openPointer, type Pointer } from './pointer.ts'
 import { openStateKeys, type StateKeys } from './state-keys.ts'
@@ -18,8 +18,6 @@ export interface Keyring {
   stateKeys: StateKeys
   pointer: Pointer
   keys: Keys
-  /** Makes the first keys if need be (so does whatever first needs one) and clears up behind starts that crashed. */
-  start(): Promise<void>
 }
 
 export interface KeyringOptions {
@@ -38,8 +36,5 @@ export function openKeyring({ tables, vault, log, clock = systemClock }: Keyring
     stateKeys,
     pointer,
     keys: openKeys({ pointer, vault, clock }),
-    async start() {
-      await disableLeftovers(vault, await pointer.current())
-    },
   }
 }

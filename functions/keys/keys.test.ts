@@ -13,7 +13,7 @@ let cloud: TestCloud
 let keyring: Keyring
 beforeAll(async () => {
   cloud = await startTestCloud()
-  await cloud.keyring().start()
+  await cloud.start()
 })
 afterAll(() => cloud.close())
 beforeEach(() => {

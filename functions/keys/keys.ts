@@ -22,12 +22,14 @@ export interface SealingKeys {
 export interface Keys {
   /** KEY_UNAVAILABLE, KEY_POINTER_STALE; STORE_UNAVAILABLE when the pointer was never read. */
   sealing(): Promise<SealingKeys>
+  /** The pair of these versions, which nothing but a probe is sealed under before the pointer names them. */
+  pair(named: { packageKey: string; passwordKey: string }): Promise<SealingKeys>
   /** `version`: 16 raw bytes. ENVELOPE_REJECTED when no such version is enabled, KEY_UNAVAILABLE. */
   packageKey(version: Buffer): Promise<PackageKey>
 }
 
 export interface KeysOptions {
-  pointer: Pointer
+  pointer: Pick<Pointer, 'current'>
   vault: Pick<Vault, 'secret' | 'passwordPublicKey'>
   clock?: Clock
 }
@@ -41,15 +43,14 @@ export function openKeys({ pointer, vault, clock = systemClock }: KeysOptions): 
     async (names) => {
       const [packageKey = '', passwordKey = ''] = names.split('.')
       const [bytes, publicKey] = await Promise.all([vault.secret('package-key', packageKey), vault.passwordPublicKey(passwordKey)])
-      if (!bytes || !publicKey) throw new Fault('KEY_UNAVAILABLE', 'the key pointer names an unknown or disabled version')
+      if (!bytes || !publicKey) throw new Fault('KEY_UNAVAILABLE', 'a pair of keys names an unknown or disabled version')
       return { package: { version: raw(packageKey), bytes }, password: { version: raw(passwordKey), publicKey } }
     },
   )
+  const pair: Keys['pair'] = ({ packageKey, passwordKey }) => pairs.get(`${packageKey}.${passwordKey}`)
   return {
-    async sealing() {
-      const { packageKey, passwordKey } = await pointer.current()
-      return await pairs.get(`${packageKey}.${passwordKey}`)
-    },
+    sealing: async () => pair(await pointer.current()),
+    pair,
     async packageKey(version) {
       const bytes = version.length === 16 ? await packageKeys.get(version.toString('hex')) : undefined
       if (!bytes) throw rejected()

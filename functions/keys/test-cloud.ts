@@ -9,7 +9,10 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
 import type { EventName } from '../../shared/log.ts'
 import { openTables, type TableAccess } from '../store/tables.ts'
+import { openFeature } from './feature.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
+import { createRollover, type Rollover } from './rollover.ts'
+import type { StepDeps } from './rollover-steps.ts'
 import { openVault, type Vault } from './vault.ts'
 
 export interface TestCloud {
@@ -20,9 +23,18 @@ export interface TestCloud {
   pass(ms: number): void
   tables: TableAccess
   vault: Vault
-  keyring(over?: { tables?: TableAccess; vault?: Vault }): Keyring
+  keyring(over?: Over): Keyring
+  /** An instance that keeps the keys; nobody proves anything and nothing is recorded, unless told otherwise. */
+  rollover(over?: Over & Partial<Omit<StepDeps, 'vault'>>): Rollover
+  /** The first keys, and whatever a start does. */
+  start(over?: Over): Promise<void>
   enabled(): VaultVersion[]
   close(): Promise<void>
+}
+
+interface Over {
+  tables?: TableAccess
+  vault?: Vault
 }
 
 /** Deadlines stay real, for the services are. */
@@ -43,6 +55,13 @@ export async function startTestCloud({ vaultTimeoutMs = 8_000 }: { vaultTimeoutM
     clock,
     local: { ca: tls.ca },
   })
+  const keyringOf = ({ tables: t = tables, vault: v = vault }: Over = {}) => openKeyring({ tables: t, vault: v, log, clock })
+  const rollover: TestCloud['rollover'] = ({ tables: t = tables, vault: v = vault, ...over } = {}) => {
+    const { rows, pointer } = keyringOf({ tables: t, vault: v })
+    const feature = openFeature({ rows, initiallyOn: true, clock })
+    const nobody = { agents: { live: async () => [], all: async () => [] }, onboard: async () => undefined }
+    return createRollover({ rows, vault: v, pointer, feature, ...nobody, evidence: { append: async () => {} }, clock, log, ...over })
+  }
   return {
     azurite,
     test,
@@ -53,7 +72,9 @@ export async function startTestCloud({ vaultTimeoutMs = 8_000 }: { vaultTimeoutM
     },
     tables,
     vault,
-    keyring: (over = {}) => openKeyring({ tables, vault, log, clock, ...over }),
+    keyring: keyringOf,
+    rollover,
+    start: (over) => rollover(over).keep(),
     enabled: () => test.vault.control.versions().filter((each) => each.enabled),
     async close() {
       await test.close()

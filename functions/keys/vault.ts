@@ -39,6 +39,8 @@ export interface Vault {
   secretVersions(name: SecretName): Promise<VersionFacts[]>
   newestEnabledSecretVersion(name: SecretName): Promise<string | undefined>
   disableSecretVersion(name: SecretName, version: string): Promise<void>
+  /** These tags and no others from then on. */
+  tagSecretVersion(name: SecretName, version: string, tags: Tags): Promise<void>
 }
 
 export interface VaultOptions {
@@ -89,6 +91,9 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
     },
     async disableSecretVersion(name, version) {
       await call((options) => secrets.updateSecretProperties(name, version, { enabled: false, ...options }))
+    },
+    async tagSecretVersion(name, version, tags) {
+      await call((options) => secrets.updateSecretProperties(name, version, { tags, ...options }))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Outcome } from '../../shared/outcome.ts'
+import type { AgentOutcome } from '../../shared/outcome-code.ts'
 import { messageIdOf, newId } from '../../shared/seal.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { type VirtualClock, virtualClock } from '../../test/virtual-clock.ts'
@@ -41,7 +42,7 @@ const follow = (over: Partial<AftermathDeps> = {}) =>
     async inquire(_, withinMs) {
       const kind = world.replies.shift()
       if (kind === undefined) await clock.sleep(withinMs)
-      return kind && ({ kind } as Outcome)
+      return kind && { outcome: { kind } as AgentOutcome, agentId: randomBytes(16), spentMs: [0, 0, 0, 0] }
     },
     agents: { writeback: async () => world.writeback },
     isOpen: async () => world.open,

@@ -47,7 +47,7 @@ export function createAftermath(deps: AftermathDeps): (question: Question) => vo
     const deadAt = submittedAt + strayMs + times.ttlMs + times.lockMs
     await clock.sleep(Math.max(0, deadAt - clock.monotonic()) + 1_000, { unref: true })
     while (isFollowed(question) && (await isOpen(messageId).catch(() => true))) {
-      const outcome = await inquire(question.again('settle'), answersWithinMs)
+      const outcome = (await inquire(question.again('settle'), answersWithinMs))?.outcome
       if (outcome && last.includes(outcome.kind)) return settle(messageId, outcome)
       await clock.sleep(pauseMs.settle, { unref: true })
     }

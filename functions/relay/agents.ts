@@ -5,6 +5,7 @@
  * its agent in (boot started at, sequence): a recorded heartbeat cannot keep a dead agent alive. Up means at least one
  * agent with a proven link and a reachable domain, heard within two intervals and 30 s, not stopping. A request that was
  * not answered in time makes the service "down" at once, until an agent is heard again (docs/protocol.md, Events).
+ * Of a revoked agent nothing is accepted any more.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { AgentEvent, DomainState } from '../../shared/event.ts'
@@ -23,13 +24,26 @@ export interface AgentRow {
   domains: { id: string; reachable: boolean }[]
   packageKeys: string[]
   passwordKeys: string[]
+  /** ms since the epoch. */
+  revokedAt?: number | undefined
 }
+
+export type HeardAgent = AgentRow & { agent: string }
+/** `revoked`: nothing it says counts, not even what would be true whenever it comes. */
+export type Hearing = 'accepted' | 'refused' | 'revoked'
 
 export type Writeback = 'up' | 'down'
 
 export interface Agents {
-  /** True if it was accepted. `enqueuedAt`: the broker's time. */
-  heard(event: AgentEvent, enqueuedAt: number): Promise<boolean>
+  /** `enqueuedAt`: the broker's time. */
+  heard(event: AgentEvent, enqueuedAt: number): Promise<Hearing>
+  all(): Promise<HeardAgent[]>
+  /** Heard in time, not stopping, not revoked: who has to prove new keys, whatever its link and its domains. */
+  live(): Promise<HeardAgent[]>
+  /** From now on nothing is accepted of it. False: nobody of that id was ever heard. */
+  revoke(agent: string): Promise<boolean>
+  /** Ends that; false as above. */
+  admit(agent: string): Promise<boolean>
   writeback(): Promise<Writeback>
   /** A request was not answered in time. */
   unanswered(): Promise<void>
@@ -38,7 +52,7 @@ export interface Agents {
 }
 
 export const heartbeatEveryMs = 300_000
-const heardWithinMs = 2 * heartbeatEveryMs + 30_000
+export const heardWithinMs = 2 * heartbeatEveryMs + 30_000
 const maxDelayMs = 60_000
 /** "Down" is asked again sooner: somebody is waiting for it to end. */
 const cachedMs = { up: 2_000, down: 250 } as const
@@ -69,11 +83,15 @@ export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert'
   return {
     async heard(event, enqueuedAt) {
       // Written so that a time that is none is refused, too.
-      if (!(Math.abs(enqueuedAt - event.sentAt) <= maxDelayMs)) return false
-      const accepted = await remember(event, enqueuedAt)
+      if (!(Math.abs(enqueuedAt - event.sentAt) <= maxDelayMs)) return 'refused'
+      const hearing = await remember(event, enqueuedAt)
       cached = undefined
-      return accepted
+      return hearing
     },
+    all,
+    live: async () => (await all()).filter((agent) => isLive(agent, clock.now())),
+    revoke: (agent) => mark(agent, clock.now()),
+    admit: (agent) => mark(agent, undefined),
     async writeback() {
       if (cached && cached.until > clock.monotonic()) return cached.writeback
       const now = await read()
@@ -94,15 +112,33 @@ export function openAgents({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert'
     },
   }
 
-  async function remember(event: AgentEvent, heardAt: number): Promise<boolean> {
+  async function all(): Promise<HeardAgent[]> {
+    return (await rows.list<AgentRow>(table, 'agent')).map(({ rowKey, value }) => ({ agent: rowKey, ...value }))
+  }
+
+  async function mark(agent: string, revokedAt: number | undefined): Promise<boolean> {
+    cached = undefined
+    const known = await rows.read<AgentRow>(table, 'agent', agent)
+    if (!known) return false
+    try {
+      await rows.replace(table, 'agent', agent, { ...known.value, revokedAt }, known.etag)
+      return true
+    } catch (error) {
+      if (isFault(error, 'STORE_CONFLICT')) return mark(agent, revokedAt)
+      throw error
+    }
+  }
+
+  async function remember(event: AgentEvent, heardAt: number): Promise<Hearing> {
     const id = event.agentId.toString('hex')
     const known = await rows.read<AgentRow>(table, 'agent', id)
-    if (known && !follows(event, known.value)) return false
+    if (known?.value.revokedAt !== undefined) return 'revoked'
+    if (known && !follows(event, known.value)) return 'refused'
     const value = merge(event, known?.value, heardAt)
-    if (value === undefined) return false
+    if (value === undefined) return 'refused'
     try {
       await (known ? rows.replace(table, 'agent', id, value, known.etag) : rows.insert(table, 'agent', id, value))
-      return true
+      return 'accepted'
     } catch (error) {
       // Another instance wrote a later event of the same agent meanwhile; this one is judged again.
       if (isFault(error, 'STORE_CONFLICT')) return remember(event, heardAt)
@@ -147,7 +183,8 @@ const blank = (speaker: Pick<AgentRow, 'bootId' | 'bootStartedAt' | 'sequence' |
   passwordKeys: [],
 })
 
-function isUp(agent: AgentRow, now: number, unansweredAt: number): boolean {
-  const fresh = now - agent.heardAt <= heardWithinMs && agent.heardAt > unansweredAt
-  return fresh && !agent.stopping && agent.linkProven && agent.domains.some((domain) => domain.reachable)
-}
+const isLive = ({ heardAt, stopping, revokedAt }: AgentRow, now: number): boolean =>
+  now - heardAt <= heardWithinMs && !stopping && revokedAt === undefined
+
+const isUp = (agent: AgentRow, now: number, unansweredAt: number): boolean =>
+  isLive(agent, now) && agent.heardAt > unansweredAt && agent.linkProven && agent.domains.some((domain) => domain.reachable)

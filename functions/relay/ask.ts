@@ -11,6 +11,7 @@ import type { PackageKey } from '../../shared/envelope.ts'
 import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
+import type { Reply } from '../../shared/payload.ts'
 import type { Delivery, Outgoing } from '../../shared/relay/client.ts'
 import { openReply } from '../../shared/seal.ts'
 import type { Times } from '../../shared/times.ts'
@@ -42,8 +43,8 @@ export interface Ask {
   ask(question: Question, deadline: AbortSignal): Promise<Outcome>
   /** One message of this instance's session. */
   receive(delivery: Delivery): Promise<void>
-  /** Sends what nobody waits for by HTTP; undefined: no answer in time. */
-  inquire(sealed: Sealed, withinMs: number): Promise<Outcome | undefined>
+  /** Sends what no person waits for; the whole reply, or undefined: no answer in time. */
+  inquire(sealed: Sealed, withinMs: number): Promise<Reply | undefined>
   /** Whether this instance sent that request, as far as it remembers: everyone who waits, and the last who were answered. */
   knows(messageId: string): boolean
 }
@@ -69,7 +70,7 @@ const maxLinkWaitMs = 5_000
 
 interface Waiting {
   question: Pick<Question, keyof Sealed | 'submittedAt' | 'recorded'>
-  arrived: PromiseWithResolvers<Outcome>
+  arrived: PromiseWithResolvers<Reply>
   /** `answered`: with `unknown`, because the deadline passed or the agent could not tell. */
   state: 'waiting' | 'answered' | 'done'
 }
@@ -91,7 +92,8 @@ export function createAsk(deps: AskDeps): Ask {
       const entry = wait(question)
       // A reply may come before the broker has said that it took the request, or although it never says so.
       const notSent = send(entry, times.ttlMs).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
-      const outcome = await Promise.race([entry.arrived.promise, notSent, aborted(deadline)])
+      const replied = entry.arrived.promise.then((reply) => reply.outcome)
+      const outcome = await Promise.race([replied, notSent, aborted(deadline)])
       if (outcome !== undefined && outcome.kind !== 'unknown') {
         end(entry)
         return outcome
@@ -114,9 +116,9 @@ export function createAsk(deps: AskDeps): Ask {
     async inquire(sealed, withinMs) {
       const entry = wait({ ...sealed, submittedAt: clock.monotonic(), recorded: Promise.resolve() })
       void send(entry, withinMs)
-      const outcome = await Promise.race([entry.arrived.promise, aborted(clock.deadline(withinMs))])
+      const reply = await Promise.race([entry.arrived.promise, aborted(clock.deadline(withinMs))])
       end(entry)
-      return outcome
+      return reply
     },
 
     knows: (messageId) => waiting.has(messageId) || done.has(messageId),
@@ -124,17 +126,17 @@ export function createAsk(deps: AskDeps): Ask {
     async receive(delivery) {
       const messageId = typeof delivery.correlationId === 'string' ? delivery.correlationId : ''
       const entry = waiting.get(messageId)
-      const outcome = entry && openOutcome(delivery, entry.question)
+      const reply = entry && open(delivery, entry.question)
       try {
         if (done.has(messageId)) return await delivery.complete()
-        if (outcome === undefined) log('replyRejected', { request: messageId || undefined })
-        else if (entry?.state === 'answered') await deps.late(messageId, outcome)
+        if (reply === undefined) log('replyRejected', { request: messageId || undefined })
+        else if (entry?.state === 'answered') await deps.late(messageId, reply.outcome)
         else {
-          entry?.arrived.resolve(outcome)
+          entry?.arrived.resolve(reply)
           answeredSince = Math.max(answeredSince, entry?.question.submittedAt ?? answeredSince)
           await entry?.question.recorded
         }
-        if (outcome !== undefined) await agents.answered()
+        if (reply !== undefined) await agents.answered()
         await delivery.complete()
       } catch (error) {
         // The waiting person has their answer; a late one that could not be written down comes again.
@@ -160,9 +162,9 @@ export function createAsk(deps: AskDeps): Ask {
     if (done.size > maxDone && oldest !== undefined) done.delete(oldest)
   }
 
-  function openOutcome({ body }: Delivery, { key, id }: Sealed): Outcome | undefined {
+  function open({ body }: Delivery, { key, id }: Sealed): Reply | undefined {
     try {
-      return body && openReply(body, key, tenantId, id).outcome
+      return body && openReply(body, key, tenantId, id)
     } catch (error) {
       if (isFault(error, 'ENVELOPE_REJECTED')) return undefined
       throw error

@@ -33,7 +33,7 @@ async function listen(insisting: boolean) {
   const handler = onAgentEvent({
     tenantId,
     keys: { packageKey: async () => key },
-    agents: { heard: () => store(true) },
+    agents: { heard: () => store('accepted') },
     settle: async (messageId, outcome) => void at.settled.push(`${messageId} ${(await store(outcome)).kind}`),
     log: () => {},
   })

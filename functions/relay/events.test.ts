@@ -38,7 +38,7 @@ async function deliver({ event = stopping, ...given }: Given, over: Partial<Even
         return key
       },
     },
-    agents: { heard: async (...args) => heard.push(args) > 0 },
+    agents: { heard: async (...args) => (heard.push(args) > 0 ? 'accepted' : 'refused') },
     settle: async (...args) => void settles.push(args),
     log: (event, fields) => void logged.push([event, fields]),
     ...over,
@@ -64,7 +64,7 @@ describe('an event', () => {
   })
 
   it('that is refused is completed, and said', async () => {
-    const { fault, logged, settles } = await deliver({}, { agents: { heard: async () => false } })
+    const { fault, logged, settles } = await deliver({}, { agents: { heard: async () => 'refused' } })
     expect([fault, logged, settles]).toEqual(['no fault', ['eventRefused'], []])
   })
 
@@ -81,13 +81,18 @@ describe('a settled event', () => {
   })
 
   it('settles its request also when it comes out of turn: the outcome is no less true', async () => {
-    const { settles, logged } = await deliver({ event: settled }, { agents: { heard: async () => false } })
+    const { settles, logged } = await deliver({ event: settled }, { agents: { heard: async () => 'refused' } })
     expect([settles.length, logged]).toEqual([1, ['eventRefused']])
+  })
+
+  it('of a revoked agent settles nothing', async () => {
+    const { settles, logged, fault } = await deliver({ event: settled }, { agents: { heard: async () => 'revoked' } })
+    expect([settles, logged, fault]).toEqual([[], ['eventRefused'], 'no fault'])
   })
 
   it('that could not be written down comes again, and counts then although it was heard before', async () => {
     let accepted = 0
-    const agents = { heard: async () => ++accepted === 1 }
+    const agents: EventDeps['agents'] = { heard: async () => (++accepted === 1 ? 'accepted' : 'refused') }
     const settle = () => Promise.reject(new Fault('STORE_UNAVAILABLE', 'test'))
     expect((await deliver({ event: settled }, { agents, settle })).fault).toBe('STORE_UNAVAILABLE')
     expect((await deliver({ event: settled }, { agents })).settles.length).toBe(1)

@@ -30,8 +30,9 @@ export const onAgentEvent =
     if (event === undefined) return deps.log('envelopeRejected', { queue: 'events' })
     const enqueuedAt = new Date(String(context.triggerMetadata?.['enqueuedTime'])).getTime()
     const agent = event.agentId.toString('hex')
-    const accepted = await deps.agents.heard(event, enqueuedAt)
-    deps.log(accepted ? 'heartbeat' : 'eventRefused', { agent, sequence: event.sequence, reason: event.kind })
+    const hearing = await deps.agents.heard(event, enqueuedAt)
+    deps.log(hearing === 'accepted' ? 'heartbeat' : 'eventRefused', { agent, sequence: event.sequence, reason: event.kind })
+    if (hearing === 'revoked') return
     // Its turn matters for who is up. An authentic outcome is true whenever it comes (overtaken by a heartbeat, or again
     // because it could not be written down the first time), and settling twice changes nothing.
     if (event.kind === 'settled') await deps.settle(messageIdOf(event.request), event.outcome)

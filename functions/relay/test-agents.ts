@@ -52,7 +52,9 @@ export async function startTestAgents() {
       request: newId(),
       outcome: { kind: 'done' },
     }),
-    hear: (event: AgentEvent, agents = instances.here, enqueuedAt = cloud.clock.now()) => agents.heard(event, enqueuedAt),
+    /** Whether it was accepted. */
+    hear: async (event: AgentEvent, agents = instances.here, enqueuedAt = cloud.clock.now()) =>
+      (await agents.heard(event, enqueuedAt)) === 'accepted',
     rowOf: async ({ agentId }: Boot) => (await rows.read<AgentRow>('agents', 'agent', agentId.toString('hex')))?.value,
     /** Nobody was ever heard; two new instances. */
     async renew() {

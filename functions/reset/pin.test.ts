@@ -41,7 +41,9 @@ async function submit(): Promise<string> {
   await turn.giveBack()
   return 'a turn'
 }
-const relinking = (id: string, reason = 'moved to another forest') => relink(test.deps)({ ...callOf({ reason }, {}, ''), params: { id } })
+const administrator = { id: 'dddddddd-0000-4000-8000-000000000001', role: 'Writeback.Admin' } as const
+const relinking = (id: string, reason = 'moved to another forest') =>
+  relink(test.deps)({ ...callOf({ reason }, {}, ''), params: { id }, administrator })
 
 describe('a pair of anchors', () => {
   it('is pinned when it is first served, and fits from then on', async () => {

@@ -68,7 +68,7 @@ export async function makeFlow({ rows, macs, clock }: { rows: Rows; macs: Macs; 
 
 export function callOf<B>(body: B, secrets: Record<string, string>, flow: string): Call<B> {
   const deadline = new AbortController().signal
-  return { body, params: { flow }, deadline, traceparent: undefined, flowSecret: (id) => secrets[id] }
+  return { body, params: { flow }, query: new URLSearchParams(), deadline, traceparent: undefined, flowSecret: (id) => secrets[id] }
 }
 
 export async function startTestReset() {

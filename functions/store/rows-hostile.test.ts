@@ -18,6 +18,10 @@ const keep = async (_: unknown, row: StoredRow) => {
 const tables: TableAccess = {
   get: async () => stored,
   list: async () => (stored ? [stored] : []),
+  page: async () => (stored ? [stored] : []),
+  async *underOther() {
+    if (stored) yield [stored]
+  },
   insert: keep,
   replace: keep,
   upsert: keep,

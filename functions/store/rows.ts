@@ -25,9 +25,26 @@ export interface Rows {
   replace<T>(table: TableName, partition: string, row: string, value: T, etag: string): Promise<string>
   put<T>(table: TableName, partition: string, row: string, value: T): Promise<string>
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
-  /** Rejected rows are left out and logged. */
-  list<T>(table: TableName, partition: string): Promise<Row<T>[]>
+  /** Rejected rows are left out and logged; `rejected` is shown them. */
+  list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void): Promise<Row<T>[]>
+  /**
+   * Writes rows that are under another state key again under the current one, each after its MAC was checked; what is
+   * rejected, or was changed meanwhile, is left. Answers how many; ends early when the signal aborts.
+   */
+  renew(table: TableName, signal: AbortSignal): Promise<number>
+  page<T>(table: TableName, partition: string, limit: number, after?: string): Promise<Page<T>>
 }
+
+export interface Page<T> {
+  rows: Row<T>[]
+  /** How many were left out because their MAC does not fit; logged. */
+  rejected: number
+  /** Row key of the last one, where more may follow. */
+  last?: string
+}
+
+/** Where it stands, and its text as found: anybody may have written that. */
+export type RejectedRow = Pick<StoredRow, 'rowKey' | 'd'>
 
 export interface RowKey {
   version: string
@@ -59,6 +76,18 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
     if (problem === undefined) return { value: JSON.parse(row.d), etag: row.etag, rowKey: row.rowKey }
     log('rowRejected', { reason: `${table}.${problem}`, keyVersion: row.v || undefined })
     throw new Fault('ROW_REJECTED', `the ${problem} of a row in ${table} does not fit`, { permanent: true })
+  }
+  const openedOf = async <T>(table: TableName, found: FoundRow[], rejected?: (row: RejectedRow) => void): Promise<Row<T>[]> => {
+    const openedOrNot = async (row: FoundRow) => {
+      try {
+        return await opened<T>(table, row)
+      } catch (error) {
+        if (!isFault(error, 'ROW_REJECTED')) throw error
+        rejected?.({ rowKey: row.rowKey, d: row.d })
+        return undefined
+      }
+    }
+    return (await Promise.all(found.map(openedOrNot))).filter((row) => row !== undefined)
   }
   /** A conflict with the row we have just written ourselves is none: the SDK tried again after a lost answer. */
   const unlessOurs = async (table: TableName, row: StoredRow, write: Promise<string>): Promise<string> => {
@@ -92,17 +121,41 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
       checkKeys(partition, rowKey)
       await tables.remove(table, partition, rowKey, etag)
     },
-    async list<T>(table: TableName, partition: string) {
+    async list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void) {
       checkKeys(partition)
       const found = await tables.list(table, partition)
-      const rows = await Promise.all(found.map((row) => opened<T>(table, row).catch(undefinedIfRejected)))
-      return rows.filter((row) => row !== undefined)
+      return await openedOf<T>(table, found, rejected)
+    },
+    async renew(table, signal) {
+      let count = 0
+      const renewed = async (row: FoundRow): Promise<void> => {
+        const { value, etag } = await opened(table, row)
+        const next = await sealed(table, row.partitionKey, row.rowKey, value)
+        await unlessOurs(table, next, tables.replace(table, next, etag))
+        count += 1
+      }
+      for await (const page of tables.underOther(table, (await keys.subkey('rows')).version)) {
+        for (let start = 0; start < page.length && !signal.aborted; start += renewedAtOnce) {
+          await Promise.all(page.slice(start, start + renewedAtOnce).map((row) => renewed(row).catch(unlessLeft)))
+        }
+        if (signal.aborted) break
+      }
+      return count
+    },
+    async page<T>(table: TableName, partition: string, limit: number, after?: string) {
+      checkKeys(partition, ...(after === undefined ? [] : [after]))
+      const found = await tables.page(table, partition, limit, after)
+      const good = await openedOf<T>(table, found)
+      const last = found.length === limit ? found.at(-1)?.rowKey : undefined
+      return { rows: good, rejected: found.length - good.length, ...(last !== undefined && { last }) }
     },
   }
 }
 
-function undefinedIfRejected(error: unknown): undefined {
-  if (!isFault(error, 'ROW_REJECTED')) throw error
+const renewedAtOnce = 16
+
+function unlessLeft(error: unknown): void {
+  if (!isFault(error, 'ROW_REJECTED') && !isFault(error, 'STORE_CONFLICT') && !isFault(error, 'INPUT_REFUSED')) throw error
 }
 
 const keyForm = /^[A-Za-z0-9_-]{1,128}$/

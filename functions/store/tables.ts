@@ -12,7 +12,7 @@ import { Fault, faultWord } from '../../shared/fault.ts'
 import type { StorageConnection } from './connection.ts'
 import { within } from './within.ts'
 
-export const tableNames = ['flows', 'agents', 'state'] as const
+export const tableNames = ['flows', 'agents', 'state', 'audit'] as const
 export type TableName = (typeof tableNames)[number]
 
 export interface StoredRow {
@@ -36,6 +36,10 @@ export interface TableAccess {
   /** A row that is not there (any more) counts as removed. */
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
   list(table: TableName, partition: string): Promise<FoundRow[]>
+  /** All rows of the table whose `v` is another one, a page at a time. */
+  underOther(table: TableName, v: string): AsyncIterable<FoundRow[]>
+  /** The first rows by row key, `limit` at most, behind the row `after`. */
+  page(table: TableName, partition: string, limit: number, after?: string): Promise<FoundRow[]>
 }
 
 export interface TablesOptions {
@@ -62,8 +66,20 @@ export function openTables({ connection, timeoutMs = 5_000, clock = systemClock 
     upsert: (table, row) => on(table, async (client, options) => etagOf(await client.upsertEntity(row, 'Replace', options))),
     remove: (table, partition, row, etag = '*') => on(table, (client, options) => remove(client, partition, row, { ...options, etag })),
     list: (table, partition) => on(table, (client, options) => list(client, partition, options)),
+    async *underOther(table, v) {
+      const first = await on(table, async (client) => {
+        const pages = client.listEntities({ queryOptions: { filter: odata`v ne ${v}` } }).byPage({ maxPageSize: pageSize })
+        return { pages, page: await pages.next() }
+      })
+      const { pages } = first
+      // Each page has the time of one operation.
+      for (let { page } = first; !page.done; page = await on(table, () => pages.next())) yield page.value.map(foundRow)
+    },
+    page: (table, partition, limit, after = '') => on(table, (client, options) => page(client, partition, limit, after, options)),
   }
 }
+
+const pageSize = 200
 
 interface CallOptions {
   abortSignal: AbortSignal
@@ -111,6 +127,17 @@ async function list(client: TableClient, partition: string, options: CallOptions
   const filter = odata`PartitionKey eq ${partition}`
   for await (const entity of client.listEntities({ ...options, queryOptions: { filter } })) rows.push(foundRow(entity))
   return rows
+}
+
+async function page(client: TableClient, partition: string, limit: number, after: string, options: CallOptions): Promise<FoundRow[]> {
+  const rows: FoundRow[] = []
+  const filter = odata`PartitionKey eq ${partition} and RowKey gt ${after}`
+  // A page may come short, even empty, though more rows follow (learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
+  for await (const found of client.listEntities({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: limit })) {
+    rows.push(...found.map(foundRow))
+    if (rows.length >= limit) break
+  }
+  return rows.slice(0, limit)
 }
 
 /** Columns somebody else removed or gave another type read as empty text, which no MAC fits. */

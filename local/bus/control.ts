@@ -127,6 +127,12 @@ export function busControl(broker: Broker, connections: Connections, listeners: 
       if (identity) broker.principals.set(objectId, identity)
       else broker.principals.delete(objectId)
     },
+    /** The keys of a SAS rule from now on; a token that was made with an old one is good until it expires, as at the service. */
+    ruleKeys(name: string, keys: string[]): undefined {
+      const rules = broker.rules.filter((rule) => rule.name === name)
+      if (rules.length === 0) throw new Error(`no rule '${name}'`)
+      broker.rules = broker.rules.map((rule) => (rules.includes(rule) ? { ...rule, keys } : rule))
+    },
     fault(spec: FaultSpec): undefined {
       if (spec.queue !== undefined) entityNamed(spec.queue)
       broker.faults.order(spec)

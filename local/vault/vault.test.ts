@@ -54,6 +54,16 @@ describe('the password key', () => {
     expect(pages.reduce((sum, count) => sum + count, 0)).toBe(passwordVersions().length)
   })
 
+  it('looks as old as a test wants it to', async () => {
+    const { properties, id } = await functions.keys.createRsaKey(password, { keyOps: ['decrypt'] })
+    test.vault.control.age(183 * 24 * anHourMs)
+    const aged = await functions.keys.getKey(password, { version: properties.version ?? '' })
+    expect([aged.id, (properties.createdOn?.getTime() ?? 0) - (aged.properties.createdOn?.getTime() ?? 0)]).toEqual([
+      id,
+      183 * 24 * anHourMs,
+    ])
+  })
+
   it('does nothing while disabled, and works again when enabled', async () => {
     const key = await functions.keys.createRsaKey(password, { keyOps: ['decrypt'] })
     const sealed = sealFor(key, 'pass')

@@ -46,6 +46,8 @@ export type VaultControl = {
   stats(): VaultStats
   /** Every version of every key and secret, oldest first. */
   versions(): VaultVersion[]
+  /** Every version that is there looks as if it had been made so much earlier. */
+  age(ms: number): undefined
   /** Gives an object id the rights of an identity, as a role assignment does; `null` takes them away. */
   grant(objectId: string, identity: IdentityName | null): undefined
 }
@@ -157,6 +159,10 @@ export async function startVault(options: VaultOptions): Promise<StandIn<VaultAd
       },
       stats: () => structuredClone(vault.stats),
       versions: () => [...listVersions('keys', keys.shelf), ...listVersions('secrets', secrets.shelf)],
+      age(ms) {
+        for (const { versions } of [...keys.shelf.all(), ...secrets.shelf.all()])
+          for (const version of versions) version.createdS -= Math.floor(ms / 1_000)
+      },
       grant(objectId, identity) {
         if (identity) vault.principals.set(objectId, identity)
         else vault.principals.delete(objectId)

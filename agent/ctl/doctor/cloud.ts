@@ -70,7 +70,8 @@ const busWords: Readonly<Record<string, string>> = {
   MessagingEntityDisabled: 'the queue is disabled',
 }
 
-async function checkBus({ relay, clock, limitMs }: CloudDeps): Promise<Finding[]> {
+/** Links are opened and the queue is peeked at. */
+export async function checkBus({ relay, clock, limitMs }: Pick<CloudDeps, 'relay' | 'clock' | 'limitMs'>): Promise<Finding[]> {
   const client = openRelay(relay, clock)
   if (!client) return busChecks.map(([check, queue]) => failed(check, queue, 'the connection string is none', 'copy it again, whole'))
   const claims = { listen: 'Listen', send: 'Send' } as const

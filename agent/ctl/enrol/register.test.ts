@@ -1,0 +1,91 @@
+/** Registered by an administrator, against the local Entra ID and Graph; then the agent signs in by what `enrol` made. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { agent, nobody, startTestTenant, type TestTenant, tenantId } from '../../../local/entra/test-tenant.ts'
+import { type GraphAddresses, type GraphControl, startGraph } from '../../../local/graph/graph.ts'
+import type { StandIn } from '../../../local/stand-in.ts'
+import { systemClock } from '../../../shared/clock.ts'
+import { makeCertificate, type OwnCertificate, publicPem } from '../../credential/certificate.ts'
+import { certificateFiles } from '../../credential/files.ts'
+import { type ApplicationInGraph, graphScope, openApplication } from '../../credential/graph.ts'
+import { signInByFile } from '../../credential/sign-in.ts'
+import { enrol } from '../enrol.ts'
+import { register } from './register.ts'
+
+let tenant: TestTenant
+let graph: StandIn<GraphAddresses, GraphControl>
+let before: OwnCertificate
+let folder: string
+let settingsFile: string
+
+beforeAll(async () => {
+  ;[tenant, before] = await Promise.all([startTestTenant(), makeCertificate('before', Date.now())])
+  graph = await startGraph({ tls: tenant.tls, entra: tenant.trust, directory: tenant.directory })
+})
+afterAll(async () => {
+  await graph.close()
+  await tenant.entra.close()
+})
+beforeEach(async () => {
+  tenant.entra.control.addAgent({ ...agent, certificates: [publicPem(before)] })
+  folder = await mkdtemp(join(tmpdir(), 'register-'))
+  settingsFile = join(folder, 'agent.json')
+  const localCaFile = join(folder, 'ca.pem')
+  await writeFile(localCaFile, tenant.tls.ca)
+  const identity = { clientId: agent.clientId, authority: tenant.entra.addresses.authorityHost, graphUrl: graph.addresses.url }
+  await writeFile(settingsFile, JSON.stringify({ tenantId, identity, localCaFile, journalFile: join(folder, 'journal.sqlite') }))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const administrator = () => tenant.credentialOf(nobody)
+const certificateFile = () => join(folder, 'certificate.pem')
+const signIn = () => {
+  const { authorityHost: authority } = tenant.entra.addresses
+  const of = { tenantId, clientId: agent.clientId, authority, localCa: tenant.tls.ca }
+  return signInByFile(certificateFiles(certificateFile()), async () => undefined, of).getToken(graphScope)
+}
+const application = (): ApplicationInGraph =>
+  openApplication({
+    graphUrl: graph.addresses.url,
+    clientId: agent.clientId,
+    credential: administrator(),
+    clock: systemClock,
+    localCa: tenant.tls.ca,
+  })
+
+describe('enrol, with an administrator', () => {
+  it('who is none: the key is made, and why it is not registered is said; tried again, the same one is', async () => {
+    const first = await enrol({ settingsFile, administrator })
+    expect(first).toMatchObject({ registered: 'refused', problem: expect.stringContaining('HTTP 403'), settingsFile: 'changed' })
+    const pem = await readFile(certificateFile(), 'utf8')
+    await expect(signIn()).rejects.toThrow('AADSTS700027')
+    graph.control.addApplicationAdministrator(nobody.objectId)
+    const second = await enrol({ settingsFile, administrator })
+    expect([second.registered, second.certificate.thumbprint]).toEqual(['registered', first.certificate.thumbprint])
+    expect(await readFile(certificateFile(), 'utf8')).toBe(pem)
+    expect((await signIn())?.token).toBeTruthy()
+    expect((await enrol({ settingsFile, administrator })).registered).toBe('there')
+  })
+})
+
+describe('the list of keys', () => {
+  const keys = async () => {
+    const answer = await application().read()
+    return answer.kind === 'done' ? answer.value.keys.map(({ key }) => key) : []
+  }
+
+  it('keeps what was there', async () => {
+    const added = await makeCertificate('added', Date.now())
+    expect(await register(application(), added)).toBe('registered')
+    expect(await keys()).toEqual([before, added].map(({ der }) => der.toString('base64')))
+  })
+
+  it('written by somebody else at the same moment: that is said', async () => {
+    const added = await makeCertificate('added', Date.now())
+    const whole = application()
+    const raced = { ...whole, writeKeys: async () => ({ kind: 'done', value: undefined }) as const }
+    await expect(register(raced, added)).rejects.toThrow('somebody else wrote, too')
+  })
+})

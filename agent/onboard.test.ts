@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Request } from '../shared/payload.ts'
+import { newId, probeProof, sealField } from '../shared/seal.ts'
+import { type Bench, startBench, tenantId } from './agent.fixture.ts'
+
+let bench: Bench
+beforeEach(async () => {
+  bench = await startBench()
+})
+afterEach(() => bench.close())
+
+const nobody = { newPassword: undefined, cloudAnchor: undefined, sourceAnchor: undefined, flags: 0, actor: 'admin' } as const
+
+function onboard(over: { blob?: Buffer; version?: Buffer } = {}, probe: Buffer = randomBytes(32)) {
+  const id = newId()
+  const blob = over.blob ?? sealField(probe, 'probe', bench.vault.passwordKey, id, '')
+  const request: Partial<Request> = { ...nobody, operation: 'onboard', probe: blob }
+  if (over.version) request.passwordKey = over.version
+  return { id, probe, wish: bench.wish('', '', request, 'nobody', id) }
+}
+
+describe('onboard', () => {
+  test('is answered with the proof that the probe was opened, again on a redelivery, and touches no directory', async () => {
+    const { id, probe, wish } = onboard()
+    const proof = probeProof(bench.vault.packageKey, tenantId, id, probe)
+    expect(bench.reply(wish, await bench.deliver(wish))).toMatchObject({ outcome: { kind: 'done' }, proof })
+    expect(bench.reply(wish, await bench.deliver(wish, { deliveryCount: 1 }))).toMatchObject({ proof })
+    expect(bench.seen.calls).toEqual([])
+    expect(bench.logged.map(({ event }) => event)).toEqual(['resetStarted', 'onboarded'])
+    // No password was changed, so none is counted.
+    expect(bench.deps.tally.read()).toMatchObject({ handled: 0, changed: 0 })
+  })
+
+  test.each<[string, () => Parameters<typeof onboard>]>([
+    ['of another request', () => [{ blob: sealField(randomBytes(32), 'probe', bench.vault.passwordKey, newId(), '') }]],
+    ['that is no blob', () => [{ blob: randomBytes(256) }]],
+    ['that is too short', () => [{}, randomBytes(31)]],
+    ['under a version that there is not', () => [{ version: randomBytes(16) }]],
+  ])('a probe %s is rejected, without a proof', async (_, wrong) => {
+    const { wish } = onboard(...wrong())
+    const reply = bench.reply(wish, await bench.deliver(wish))
+    expect([reply.outcome, reply.proof]).toEqual([{ kind: 'rejected' }, undefined])
+  })
+
+  test('a password in place of the probe is rejected', async () => {
+    const id = newId()
+    const blob = sealField(Buffer.from('Quite-Different-77-Quite-Differe'), 'new', bench.vault.passwordKey, id, '')
+    const wish = bench.wish('', '', { ...nobody, operation: 'onboard', probe: blob }, 'nobody', id)
+    expect(bench.reply(wish, await bench.deliver(wish))).toMatchObject({ outcome: { kind: 'rejected' } })
+  })
+
+  test('is given back while the vault is away', async () => {
+    bench.vault.state.away = true
+    await expect(bench.deliver(onboard().wish)).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' })
+  })
+})
+
+test('offboard is answered, and that is all', async () => {
+  const wish = bench.wish('', '', { ...nobody, operation: 'offboard', passwordKey: undefined }, 'nobody')
+  const reply = bench.reply(wish, await bench.deliver(wish))
+  expect([reply.outcome, reply.proof]).toEqual([{ kind: 'done' }, undefined])
+  expect(bench.seen.calls).toEqual([])
+  expect(bench.logged.map(({ event }) => event)).toEqual(['resetStarted', 'offboarded'])
+})

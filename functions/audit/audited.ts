@@ -1,0 +1,49 @@
+/**
+ * A handler of an administrators' route whose every call leaves an entry: before it does anything, and how it ended.
+ *
+ * Without the first entry it does nothing. A second entry that cannot be written does not make an answer of something
+ * that has happened wrong: the log tells it in either case.
+ */
+import { faultWord } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
+import type { AdministratorCall, AdministratorHandler } from '../http/edge.ts'
+import type { Answer } from '../http/problem.ts'
+import type { Audit } from './audit.ts'
+
+export interface AuditedDeps {
+  audit: Pick<Audit, 'begin'>
+  log: Log
+}
+
+export function audited<B>(action: string, handler: AdministratorHandler<B>, { audit, log }: AuditedDeps): AdministratorHandler<B> {
+  return async (call) => {
+    const end = await audit.begin(entryOf(action, call))
+    const write = async (outcome: string) => {
+      const facts = { route: action, administrator: call.administrator.id, outcome }
+      const written = await end(outcome).catch(faultWord)
+      log('administratorActed', { ...facts, ...(typeof written === 'string' && { fault: written }) })
+    }
+    try {
+      const answer = await handler(call)
+      await write(outcomeOf(answer))
+      return answer
+    } catch (error) {
+      await write(faultWord(error))
+      throw error
+    }
+  }
+}
+
+/** Longer than any id that we know. */
+const maxSubject = 64
+
+function entryOf(action: string, { administrator: { id, role }, params, body }: AdministratorCall) {
+  const subject = params['id']?.slice(0, maxSubject)
+  const { reason } = (body ?? {}) as { reason?: unknown }
+  return { who: id, role, action, ...(subject !== undefined && { subject }), ...(typeof reason === 'string' && { reason }) }
+}
+
+function outcomeOf({ status, body }: Answer): string {
+  if (status < 300) return status === 202 ? 'accepted' : 'done'
+  return typeof body['code'] === 'string' ? body['code'] : `status.${status}`
+}
