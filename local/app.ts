@@ -14,11 +14,12 @@ export async function appOf(shipped: Shipped | undefined) {
 }
 
 export function settingsFor(
-  { vault, graph, mail, azurite, bus }: Omit<Parts, 'host'>,
+  { entra, vault, graph, mail, azurite, bus }: Omit<Parts, 'host'>,
   credentials: Credentials,
   times: Times,
 ): Record<string, string> {
   const storage = connectionString(azurite.addresses)
+  const { administration } = credentials
   return {
     AzureWebJobsStorage: storage,
     DataStorage: storage,
@@ -28,6 +29,9 @@ export function settingsFor(
     AZURE_CLIENT_ID: credentials.functions.clientId,
     KEY_VAULT_URL: vault.addresses.url,
     GRAPH_URL: graph.addresses.url,
+    AUTHORITY_URL: entra.addresses.authorityHost,
+    ADMIN_AUDIENCE: [administration.api.clientId, administration.api.uri].join(','),
+    ADMIN_CLIENT_IDS: administration.programs.map(({ clientId }) => clientId).join(','),
     MAIL_URL: `smtp://${mail.addresses.smtpHost}:${mail.addresses.smtpPort}`,
     MAIL_FROM: 'reset@corp.example.test',
     WRITEBACK_INITIALLY: 'on',

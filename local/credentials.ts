@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type IdentityName, identities } from '../infra/topology.ts'
 import type { SasRule } from './bus/authorization.ts'
+import type { Administration } from './entra/people.ts'
 
 export interface Principal {
   clientId: string
@@ -15,6 +16,8 @@ export interface Credentials {
   /** One each; more than run at first, for those that are started later. */
   agents: Principal[]
   sasKeys: Record<IdentityName, string>
+  /** Who may sign in as an administrator, and through what. */
+  administration: Administration
 }
 
 const principal = (): Principal => ({ clientId: randomUUID(), objectId: randomUUID(), secret: randomBytes(24).toString('base64url') })
@@ -25,7 +28,19 @@ export const newCredentials = (agents: number): Credentials => ({
   functions: principal(),
   agents: Array.from({ length: agents }, principal),
   sasKeys: { functions: sasKey(), agent: sasKey() },
+  administration: {
+    api: { clientId: randomUUID(), uri: 'api://password-writeback', scope: 'manage' },
+    programs: [{ clientId: randomUUID(), redirectUris: [] }],
+    people: staff.map((person) => ({ ...person, objectId: randomUUID() })),
+  },
 })
+
+/** One of each role, and one who has none. */
+const staff = [
+  { upn: 'ada.admin@corp.example.test', name: 'Ada Admin', roles: ['Writeback.Admin'] },
+  { upn: 'hal.helpdesk@corp.example.test', name: 'Hal Helpdesk', roles: ['Writeback.Helpdesk'] },
+  { upn: 'eve.everybody@corp.example.test', name: 'Eve Everybody', roles: [] },
+] as const
 
 /** One rule of one name and key on each queue it has rights on: the SDK's client then needs one connection string. */
 export const sasRules = ({ sasKeys }: Credentials): SasRule[] =>

@@ -15,6 +15,7 @@ import { busConnectionString, newCredentials, owners, sasRules } from './credent
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import { makeCertificate } from './entra/certificate.ts'
+import type { Administration } from './entra/people.ts'
 import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -50,6 +51,8 @@ export interface System {
   folder: string
   url: string
   tenantId: string
+  /** Who may sign in as an administrator, and through what. */
+  administration: Administration
   forest: SampleForest
   directory: BindTarget
   /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
@@ -149,7 +152,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey, pollS: 0.2 }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -175,6 +178,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       folder,
       url: `http://localhost:${port}`,
       tenantId: credentials.tenantId,
+      administration: credentials.administration,
       forest: running.forest,
       directory: running.target,
       forests,
@@ -219,7 +223,11 @@ async function isUp({ url, agents }: System): Promise<void> {
   throw new Error('the agents sent their heartbeats, but the service is still "down"')
 }
 
-const principalsOf = ({ functions, agents }: Credentials) => ({ functions: { ...functions, identityHeader: functions.secret }, agents })
+const principalsOf = ({ functions, agents, administration }: Credentials) => ({
+  functions: { ...functions, identityHeader: functions.secret },
+  agents,
+  administration,
+})
 
 const describe = (addresses: Record<string, string | number>) =>
   Object.entries(addresses)

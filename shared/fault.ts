@@ -37,6 +37,10 @@ export const faultCodes = [
   'INPUT_REFUSED',
   'SECRET_WIPED',
   'TIMES_INVALID',
+  /** An administrator's sign-in was refused, declined or left alone. */
+  'SIGN_IN_FAILED',
+  /** The administrators' API did not answer, or something else did. */
+  'API_UNAVAILABLE',
 ] as const
 export type FaultCode = (typeof faultCodes)[number]
 

@@ -1,5 +1,5 @@
 /**
- * Stand-in for Microsoft Entra ID: one tenant that gives app-only tokens, over https as the real authority does, and the
+ * Stand-in for Microsoft Entra ID: one tenant that gives tokens to programs and to people who sign in, over https as the real authority does, and the
  * managed-identity endpoint of the functions app on plain http.
  *
  * Owns the tenant's state (who exists, signing keys); nothing is kept on disk. Clients need `disableInstanceDiscovery`
@@ -14,6 +14,8 @@ import { hasThumbprint, readCertificate } from './certificate.ts'
 import { answerIdentityRequest, identityPath } from './managed-identity.ts'
 import type { Application, Principals } from './principals.ts'
 import { refuseToken, tokenRefusalAnswer } from './refusals.ts'
+import { type How, openSignIn } from './sign-in.ts'
+import { answerSignIn, answerSignInGrant, isSignInGrant, type SignInSide } from './sign-in-endpoints.ts'
 import { issuerOf, makeSigner, type Signer } from './signing.ts'
 import { type Directory, decideTokenRequest } from './token-endpoint.ts'
 
@@ -26,6 +28,8 @@ export interface EntraOptions {
   tokenLifetimeS?: number
   /** Who knows it may read and write the directory of applications, as Graph does (applications.ts). */
   directoryKey?: string
+  /** How often a program may ask whether a person has signed in. */
+  pollS?: number
   clock?: Clock
 }
 
@@ -51,6 +55,11 @@ export type EntraControl = {
   /** By SHA-1 or SHA-256 thumbprint, in hex. */
   removeCertificate(clientId: string, thumbprint: string): undefined
   rotateSigningKey(): Promise<undefined>
+  /** A person opens the page, types the code and signs in. Throws if no program waits for that code. */
+  signIn(userCode: string, upn: string, how?: How): undefined
+  declineSignIn(userCode: string): undefined
+  /** Codes that wait for a person, newest last. */
+  waitingCodes(): string[]
   /** How long the tokens issued from now on are good. */
   tokenLifetime(seconds: number): undefined
   /** For the next token requests at either endpoint. */
@@ -68,6 +77,8 @@ interface Tenant extends Directory {
   stats: { tokens: number; refusals: number }
   disturbances: Disturbances<EntraFault>
   slowMs: number
+  /** Undefined: nobody signs in here. */
+  signIn: SignInSide | undefined
 }
 
 const unavailable: WebAnswer = { status: 503, headers: { 'content-type': 'text/plain' }, body: 'Service unavailable' }
@@ -92,6 +103,7 @@ function discovery(tenantUrl: string): Json {
   return {
     issuer: `${tenantUrl}/v2.0`,
     authorization_endpoint: `${tenantUrl}/oauth2/v2.0/authorize`,
+    device_authorization_endpoint: `${tenantUrl}/oauth2/v2.0/devicecode`,
     token_endpoint: `${tenantUrl}/oauth2/v2.0/token`,
     jwks_uri: `${tenantUrl}/discovery/v2.0/keys`,
     token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
@@ -112,19 +124,25 @@ async function giveToken(tenant: Tenant, decide: () => Promise<WebAnswer>): Prom
   return answer
 }
 
+const answerGrant = (tenant: Tenant, request: WebRequest): Promise<WebAnswer> =>
+  tenant.signIn && isSignInGrant(request.body) ? answerSignInGrant(tenant.signIn, request) : answerTokenRequest(tenant, request)
+
 async function answerAuthority(tenant: Tenant, request: WebRequest): Promise<WebAnswer | 'hang'> {
   const [, tenantId = '', ...rest] = request.url.pathname.split('/')
   if (tenantId !== tenant.tenantId) {
     return tokenRefusalAnswer(refuseToken('tenantNotFound', `Tenant '${tenantId}' not found.`), tenant.clock)
   }
   if (rest[0] === '-') return answerDirectory(tenant.agents, tenant.directoryKey, request)
-  switch (`${request.method} ${rest.join('/')}`) {
+  const path = rest.join('/')
+  const signedIn = tenant.signIn && (await answerSignIn(tenant.signIn, path, request))
+  if (signedIn) return signedIn
+  switch (`${request.method} ${path}`) {
     case 'GET v2.0/.well-known/openid-configuration':
       return { status: 200, body: discovery(`${request.url.origin}/${tenantId}`) }
     case 'GET discovery/v2.0/keys':
       return { status: 200, body: tenant.signer.jwks() as unknown as Json } // JWK members are JSON by definition (RFC 7517)
     case 'POST oauth2/v2.0/token':
-      return giveToken(tenant, () => answerTokenRequest(tenant, request))
+      return giveToken(tenant, () => answerGrant(tenant, request))
     default:
       return { status: 404 }
   }
@@ -139,6 +157,11 @@ async function listenOnBoth({ tls, ports = {}, principals }: EntraOptions, tenan
     throw cause
   })
   return { authority, identity }
+}
+
+function deskOf({ signIn }: Tenant) {
+  if (!signIn) throw new Error('nobody signs in to this tenant')
+  return signIn.desk
 }
 
 function makeControl(tenant: Tenant): EntraControl {
@@ -169,6 +192,13 @@ function makeControl(tenant: Tenant): EntraControl {
       await signer.rotate()
       return undefined
     },
+    signIn(userCode, upn, how) {
+      deskOf(tenant).complete(userCode, upn, how)
+    },
+    declineSignIn(userCode) {
+      deskOf(tenant).decline(userCode)
+    },
+    waitingCodes: () => deskOf(tenant).waiting(),
     tokenLifetime(seconds) {
       signer.setLifetime(seconds)
     },
@@ -183,14 +213,17 @@ function makeControl(tenant: Tenant): EntraControl {
 }
 
 export async function startEntra(options: EntraOptions): Promise<StandIn<EntraAddresses, EntraControl>> {
-  const { tenantId, principals, tokenLifetimeS = 3600, clock = systemClock } = options
+  const { tenantId, principals, tokenLifetimeS = 3600, pollS = 5, clock = systemClock } = options
+  const { administration } = principals
+  const signer = await makeSigner(tenantId, tokenLifetimeS, clock)
   const agents = new Map(principals.agents.map((agent) => [agent.clientId, agent]))
   const tenant: Tenant = {
     tenantId,
     agents,
     directoryKey: options.directoryKey,
     applicationWith: (clientId) => agents.get(clientId),
-    signer: await makeSigner(tenantId, tokenLifetimeS, clock),
+    signer,
+    signIn: administration && { administration, desk: openSignIn(administration, clock), signer, tenantId, clock, pollS },
     clock,
     stats: { tokens: 0, refusals: 0 },
     disturbances: makeDisturbances<EntraFault>(),

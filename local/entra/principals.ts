@@ -5,6 +5,7 @@
  * token either. Agents come and go while the tenant runs (enrol, revoke); the functions' identity does not.
  */
 import { type IdentityName, identities } from '../../infra/topology.ts'
+import type { Administration } from './people.ts'
 
 export type ManagedIdentity = { clientId: string; objectId: string; identityHeader: string }
 export type Application = {
@@ -15,7 +16,7 @@ export type Application = {
   /** PEM. */
   certificates?: readonly string[]
 }
-export type Principals = { functions: ManagedIdentity; agents: Application[] }
+export type Principals = { functions: ManagedIdentity; agents: Application[]; administration?: Administration }
 
 /** How the bearer proved itself; a managed identity holds a certificate that nobody sees. */
 export type Proof = 'secret' | 'certificate'

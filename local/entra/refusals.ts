@@ -23,6 +23,14 @@ const table = {
   /** Unknown, expired, or another key than the one that signed. */
   assertionKey: { code: 700027, status: 401, error: 'invalid_client' },
   scopeForm: { code: 1002012, status: 400, error: 'invalid_scope' },
+  /** Device code and authorization code. */
+  pending: { code: 70016, status: 400, error: 'authorization_pending' },
+  badCode: { code: 70018, status: 400, error: 'bad_verification_code' },
+  codeExpired: { code: 70019, status: 400, error: 'expired_token' },
+  declined: { code: 65004, status: 400, error: 'authorization_declined' },
+  badVerifier: { code: 501481, status: 400, error: 'invalid_grant' },
+  pkce: { code: 9002325, status: 400, error: 'invalid_request' },
+  redirectUri: { code: 50011, status: 400, error: 'invalid_request' },
   resourceNotFound: { code: 500011, status: 400, error: 'invalid_resource' },
 } as const
 

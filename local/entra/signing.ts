@@ -1,13 +1,15 @@
 /**
  * The keys the local tenant signs with, and the tokens it makes of them.
  *
- * Access tokens are version 1.0 (`iss` https://sts.windows.net/{tenant}/, `appid`), because that is what Key Vault,
+ * Access tokens for Azure's own resources are version 1.0 (`iss` https://sts.windows.net/{tenant}/, `appid`), because that is what Key Vault,
  * Graph and Service Bus get from the real tenant whatever endpoint was asked: the resource's manifest decides, not the
- * client (learn.microsoft.com/entra/identity-platform/access-tokens). Old keys stay published after a rotation.
+ * client (learn.microsoft.com/entra/identity-platform/access-tokens). Those for the administrators' API are version 2.0, as its
+ * registration asks for (`requestedAccessTokenVersion` 2). Old keys stay published after a rotation.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, type JWTPayload, SignJWT } from 'jose'
 import type { Clock } from '../../shared/clock.ts'
+import type { SignIn } from './people.ts'
 import { rolesAt, type Subject } from './principals.ts'
 
 export interface IssuedToken {
@@ -24,6 +26,17 @@ export interface Signer {
   setLifetime(seconds: number): void
   /** `audience` is written as the client spelt it; `resource` is what it means. */
   issue(subject: Subject, audience: string, resource: string): Promise<IssuedToken>
+  /** Version 2.0, for a person: an access token for the API, and an ID token for the program. */
+  issueFor(signIn: SignIn, to: Recipient): Promise<IssuedToken & { idToken: string }>
+}
+
+export interface Recipient {
+  /** `https://…/{tenant}/v2.0` */
+  issuer: string
+  apiClientId: string
+  scope: string
+  clientId: string
+  nonce?: string | undefined
 }
 
 interface SigningKey {
@@ -48,6 +61,17 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
   let current = await makeSigningKey()
   const published = [current.published]
   let lifetimeS = firstLifetimeS
+  const sign = (claims: JWTPayload, issuer: string, audience: string) => {
+    const nowS = Math.floor(clock.now() / 1000)
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: current.published.kid })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setIssuedAt(nowS)
+      .setNotBefore(nowS - backdateS)
+      .setExpirationTime(nowS + lifetimeS)
+      .sign(current.privateKey)
+  }
   return {
     jwks: () => ({ keys: published }),
     async rotate() {
@@ -71,15 +95,24 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
         ver: '1.0',
         ...(roles.length > 0 ? { roles } : {}),
       }
-      const token = await new SignJWT(claims)
-        .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: current.published.kid })
-        .setIssuer(issuerOf(tenantId))
-        .setAudience(audience)
-        .setIssuedAt(nowS)
-        .setNotBefore(nowS - backdateS)
-        .setExpirationTime(nowS + lifetimeS)
-        .sign(current.privateKey)
+      const token = await sign(claims, issuerOf(tenantId), audience)
       return { token, expiresOnS: nowS + lifetimeS, lifetimeS }
+    },
+    async issueFor({ person, authTimeS, acrs }, { issuer, apiClientId, scope, clientId, nonce }) {
+      const who = {
+        oid: person.objectId,
+        sub: person.objectId,
+        name: person.name,
+        preferred_username: person.upn,
+        tid: tenantId,
+        ver: '2.0',
+      }
+      const signedIn = { ...(authTimeS !== undefined && { auth_time: authTimeS }), ...(acrs.length > 0 && { acrs: [...acrs] }) }
+      const roles = person.roles.length > 0 ? { roles: [...person.roles] } : {}
+      const access = { ...who, ...signedIn, ...roles, azp: clientId, azpacr: '0', idtyp: 'user', scp: scope, uti: randomUUID() }
+      const token = await sign(access, issuer, apiClientId)
+      const idToken = await sign({ ...who, ...(nonce !== undefined && { nonce }) }, issuer, clientId)
+      return { token, idToken, expiresOnS: Math.floor(clock.now() / 1000) + lifetimeS, lifetimeS }
     },
   }
 }

@@ -11,6 +11,7 @@ import { makeAuthority } from '../ca.ts'
 import type { StandIn, TlsFiles } from '../stand-in.ts'
 import type { DirectoryAccess } from './applications.ts'
 import { type EntraAddresses, type EntraControl, startEntra } from './entra.ts'
+import type { Administration } from './people.ts'
 import type { Application } from './principals.ts'
 
 export const tenantId = '7a0c9a0e-3f0b-4b57-8a35-52d0a4a0c1de'
@@ -64,13 +65,14 @@ function makeManagedIdentity(endpoint: string): TokenCredential {
 }
 
 /** With a clock, the tenant's time is its. */
-export async function startTestTenant({ clock }: { clock?: Clock } = {}): Promise<TestTenant> {
+export async function startTestTenant(more: { administration?: Administration; pollS?: number; clock?: Clock } = {}): Promise<TestTenant> {
   const authority = await makeAuthority()
   const leaf = await authority.issue({ commonName: 'test', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
   const tls = { ca: authority.ca, ...leaf }
   const directoryKey = 'directory-key'
-  const principals = { functions, agents: [agent, nobody] }
-  const entra = await startEntra({ tls, tenantId, principals, directoryKey, ...(clock && { clock }) })
+  const { administration, ...others } = more
+  const principals = { functions, agents: [agent, nobody], ...(administration && { administration }) }
+  const entra = await startEntra({ tls, tenantId, principals, directoryKey, ...others })
   const { issuer, jwksUrl, authorityHost, identityEndpoint } = entra.addresses
   return {
     tls,

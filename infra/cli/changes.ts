@@ -1,0 +1,141 @@
+/**
+ * Commands that change something: each is one call, with a reason. What takes longer than an answer is a run, which is
+ * followed until it is over.
+ */
+import { isFault } from '../../shared/fault.ts'
+import type { ManageAnswer } from '../../shared/manage.ts'
+import { type Command, exitCodes, type Given, plain, refusal, UsageError } from './command.ts'
+import { runText } from './reads.ts'
+
+interface Change {
+  usage: string
+  summary: string
+  /** What the person is told before they confirm; undefined: nothing that needs it. */
+  warning?: string
+  request(argument: string, given: Given): { method: 'PUT' | 'POST'; path: string; body?: object }
+}
+
+const segment = encodeURIComponent
+
+const table = {
+  enable: {
+    usage: 'enable --reason TEXT',
+    summary: 'switch password writeback on: new keys, proved by an agent first',
+    request: () => ({ method: 'PUT', path: 'writeback', body: { on: true } }),
+  },
+  disable: {
+    usage: 'disable --reason TEXT',
+    summary: 'switch it off; enabling again rolls all keys',
+    warning: 'Nobody can reset a password until it is enabled again.',
+    request: () => ({ method: 'PUT', path: 'writeback', body: { on: false } }),
+  },
+  rollover: {
+    usage: 'rollover --reason TEXT [--override]',
+    summary: 'roll all keys now; --override: adopt them although not every live agent has proved that it can use them',
+    request: (_, { override }) => ({ method: 'POST', path: 'keys/rollover', body: override ? { override } : {} }),
+  },
+  incident: {
+    usage: 'incident --reason TEXT',
+    summary: 'break glass: off, every agent revoked, every key rolled with no overlap',
+    warning: 'This switches password writeback off, revokes every agent and rolls every key at once.',
+    request: () => ({ method: 'POST', path: 'incident' }),
+  },
+  'revoke-agent': {
+    usage: 'revoke-agent AGENT --reason TEXT',
+    summary: 'stop listening to one agent, and roll what it knew with no overlap',
+    warning: 'That agent is shut out for good; requests under way may end as unknown.',
+    request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/revoke` }),
+  },
+  relink: {
+    usage: 'relink USER --reason TEXT',
+    summary: 'say that the changed on-premises account of a cloud user (object id) is right',
+    request: (user) => ({ method: 'POST', path: `users/${segment(user)}/relink` }),
+  },
+} as const satisfies Record<string, Change>
+
+const commandOf = (name: string, { usage, summary, warning, request }: Change): Command => ({
+  usage,
+  summary,
+  async run(given) {
+    const { args, reason, manage, io, json } = given
+    const needed = /[A-Z]+/.exec(usage.split(' --')[0] ?? '')?.[0]
+    if (needed !== undefined && args[0] === undefined) throw new UsageError(`${name} needs ${needed}`)
+    if (reason === undefined || reason.trim() === '') throw new UsageError(`${name} needs --reason: it is kept`)
+    if (warning !== undefined && !(await confirmed(name, warning, given))) {
+      io.tell('Nothing was done.')
+      return exitCodes.failed
+    }
+    const { method, path, body } = request(args[0] ?? '', given)
+    const answer = await manage.call(method, path, { ...body, reason })
+    const refused = refusal(answer, given)
+    if (refused !== undefined) return refused
+    if (answer.status === 202 && given.wait) return follow(answer.body.run, given)
+    io.print(
+      json
+        ? JSON.stringify(answer.body, null, 2)
+        : answer.status === 202
+          ? `Begun: ${runText(answer.body.run)}`
+          : doneText(name, answer.body),
+    )
+    return answer.status === 202 ? exitCodes.underWay : exitCodes.done
+  },
+})
+
+async function confirmed(name: string, warning: string, { yes, io }: Given): Promise<boolean> {
+  if (yes) return true
+  if (io.ask === undefined) throw new UsageError(`${name} asks before it acts; without a terminal say --yes`)
+  return (await io.ask(`${warning} Type "${name}" to go on: `)).trim() === name
+}
+
+function doneText(name: string, body: ManageAnswer['body']): string {
+  if (typeof body.on === 'boolean') return `Password writeback is ${body.on ? 'on' : 'off'}.`
+  return name === 'relink' ? `Linked anew${body.changed ? '' : '; nothing had changed'}: ${plain(body.user)}` : 'Done.'
+}
+
+const pollMs = 3_000
+/** A revocation rolls once more after the old tokens have died: nobody waits for that here. */
+const patienceMs = 20 * 60_000
+
+/** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
+async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
+  const { manage, io, clock, json } = given
+  const until = clock.monotonic() + patienceMs
+  let shown = ''
+  const show = (current: ManageAnswer['body']) => {
+    const text = runText(current)
+    if (text !== shown) io.tell(text)
+    shown = text
+  }
+  show(run)
+  while (clock.monotonic() < until) {
+    await clock.sleep(pollMs)
+    const answer = await manage.call('GET', 'keys').catch(passing)
+    if (answer === undefined || answer.status >= 500) continue
+    const refused = refusal(answer, given)
+    if (refused !== undefined) return refused
+    if (answer.body.run?.id === run.id) show(answer.body.run)
+    else return ended(run, answer.body, given)
+  }
+  if (json) io.print(JSON.stringify({ run }, null, 2))
+  io.tell('Still under way. See: npm run admin -- status')
+  return exitCodes.underWay
+}
+
+function passing(error: unknown): undefined {
+  if (!isFault(error, 'API_UNAVAILABLE')) throw error
+}
+
+function ended(run: ManageAnswer['body'], body: ManageAnswer['body'], { io, json }: Given): number {
+  const records: ManageAnswer['body'][] = (Array.isArray(body.history) ? body.history : []).filter(
+    ({ rolloverId }: ManageAnswer['body']) => rolloverId === run.id,
+  )
+  const abandoned = records.find(({ kind }) => kind === 'abandoned')
+  if (json) io.print(JSON.stringify({ run, records }, null, 2))
+  else io.print(abandoned ? `Abandoned: ${plain(abandoned.reason)}` : 'Done.')
+  return abandoned ? exitCodes.failed : exitCodes.done
+}
+
+export const changes = Object.fromEntries(Object.entries(table).map(([name, change]) => [name, commandOf(name, change)])) as Record<
+  keyof typeof table,
+  Command
+>

@@ -1,0 +1,51 @@
+/** What every command of `npm run admin` is: a line of help, what it is given, and how it ends. */
+import type { Clock } from '../../shared/clock.ts'
+import type { Manage, ManageAnswer } from '../../shared/manage.ts'
+
+/** Those of sysexits.h, where one fits. */
+export const exitCodes = { done: 0, failed: 1, usage: 64, underWay: 75, notPermitted: 77 } as const
+
+export class UsageError extends Error {}
+
+export interface Io {
+  /** What was asked for. */
+  print(text: string): void
+  /** What happens meanwhile, and what went wrong. */
+  tell(text: string): void
+  /** Asks the person at the keyboard; undefined: there is none. */
+  ask?(question: string): Promise<string>
+}
+
+export interface Given {
+  manage: Manage
+  io: Io
+  clock: Clock
+  /** Arguments after the command's name. */
+  args: readonly string[]
+  reason: string | undefined
+  override: boolean
+  yes: boolean
+  json: boolean
+  wait: boolean
+  before: string | undefined
+}
+
+export interface Command {
+  /** As it is typed, arguments in capitals. */
+  usage: string
+  summary: string
+  run(given: Given): Promise<number>
+}
+
+/** Texts of the API go to a terminal: what others wrote (reasons, names) must not move its cursor. */
+export const plain = (text: unknown): string => String(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
+export const when = (ms: unknown): string => (typeof ms === 'number' && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : plain(ms))
+
+/** Undefined: a success, which the caller shows. */
+export function refusal({ status, body }: ManageAnswer, { io, json }: Pick<Given, 'io' | 'json'>): number | undefined {
+  if (status < 300) return undefined
+  if (json) io.print(JSON.stringify(body, null, 2))
+  io.tell(`Refused: ${plain(body?.title ?? `status ${status}`)} (${plain(body?.code ?? status)})`)
+  if (body?.code === 'signInAgain') io.tell('Use a fresh browser session (a private window): an older sign-in there does not count.')
+  return status === 401 || status === 403 ? exitCodes.notPermitted : exitCodes.failed
+}

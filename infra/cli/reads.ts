@@ -1,0 +1,96 @@
+/** Commands that change nothing: status, keys, audit. */
+import type { ManageAnswer } from '../../shared/manage.ts'
+import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
+
+/** One answer, as JSON or as text. */
+async function show(
+  given: Given,
+  path: string,
+  text: (body: ManageAnswer['body']) => string[],
+  verdict = (_: ManageAnswer['body']) => true,
+) {
+  const answer = await given.manage.call('GET', path)
+  const refused = refusal(answer, given)
+  if (refused !== undefined) return refused
+  given.io.print(given.json ? JSON.stringify(answer.body, null, 2) : text(answer.body).join('\n'))
+  return verdict(answer.body) ? exitCodes.done : exitCodes.failed
+}
+
+const list = (value: unknown): ManageAnswer['body'][] => (Array.isArray(value) ? value : [])
+
+export const runText = (run: ManageAnswer['body']): string =>
+  `${plain(run.why)} ${plain(run.id)}: ${plain(run.step)}, since ${when(run.startedAt)}${run.problem ? `; ${plain(run.problem)}` : ''}`
+
+function agentText(agent: ManageAnswer['body']): string {
+  const facts = [agent.revoked && 'revoked', agent.stopping && 'stopping', !agent.linkProven && 'link not proven'].filter(Boolean)
+  const unreachable = list(agent.domains).filter(({ reachable }) => !reachable).length
+  if (unreachable > 0) facts.push(`${unreachable} domain(s) not reachable`)
+  return `  ${plain(agent.agent)}  ${plain(agent.version)}  heard ${when(agent.heardAt)}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`
+}
+
+const statusText = (body: ManageAnswer['body']): string[] => [
+  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${plain(body.reason)}, by ${plain(body.by)}); the service reads "${plain(body.writeback)}".`,
+  `${list(body.agents).length} agent(s):`,
+  ...list(body.agents).map(agentText),
+  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+]
+
+const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
+  `  ${plain(name).padEnd(13)}${plain(state).padEnd(9)}${plain(version)}  made ${when(createdAt)}`
+
+const keysText = (body: ManageAnswer['body']): string[] => [
+  ...list(body.keys).map(keyText),
+  `Next rollover: ${when(body.nextRolloverAt)}`,
+  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  'History:',
+  ...list(body.history).map(
+    (each) => `  ${when(each.at)}  ${plain(each.kind).padEnd(10)}${plain(each.why)}: ${plain(each.reason)}, by ${plain(each.by)}`,
+  ),
+  ...chainText(body),
+]
+
+const chainText = ({ chain }: ManageAnswer['body']): string[] => [
+  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head)}.`,
+  ...list(chain?.problems).map((problem) => `  ${plain(problem)}`),
+]
+
+const auditText = (body: ManageAnswer['body']): string[] => [
+  ...list(body.entries).map(
+    ({ at, who, role, action, subject, reason, outcome }) =>
+      `${when(at)}  ${plain(who)} (${plain(role).replace('Writeback.', '')})  ${plain(action)}${subject ? ` ${plain(subject)}` : ''}: ${plain(outcome)}${reason ? `  "${plain(reason)}"` : ''}`,
+  ),
+  ...(body.rejected > 0
+    ? [`${plain(body.rejected)} entry or entries here were not written by the service: somebody else writes to its tables.`]
+    : []),
+  ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
+]
+
+const intact = ({ chain }: ManageAnswer['body']) => chain?.state === 'intact'
+
+export const reads: Record<'status' | 'keys' | 'audit', Command> = {
+  status: {
+    usage: 'status',
+    summary: 'whether password writeback is on, and who serves it',
+    run: (given) => show(given, 'writeback', statusText),
+  },
+  keys: {
+    usage: 'keys [verify]',
+    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact',
+    async run(given) {
+      const [verify] = given.args
+      if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
+      return verify ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)
+    },
+  },
+  audit: {
+    usage: 'audit [--before PLACE]',
+    summary: 'what administrators did, newest first',
+    run: (given) =>
+      show(
+        given,
+        given.before === undefined ? 'audit' : `audit?before=${encodeURIComponent(given.before)}`,
+        auditText,
+        (body) => !body.rejected,
+      ),
+  },
+}
