@@ -31,8 +31,6 @@ export const faultCodes = [
   /** The agent's certificate file does not hold a certificate with its key, or the key does not open. */
   'CERTIFICATE_UNUSABLE',
   'MAIL_UNAVAILABLE',
-  /** agentctl: the function app, as an administrator meets it. */
-  'SERVICE_UNAVAILABLE',
   'SETTINGS_INVALID',
   'INPUT_REFUSED',
   'SECRET_WIPED',

@@ -1,12 +1,12 @@
 /** `agentctl configure`, as an administrator meets it: on a terminal, from nothing to "password writeback is on". */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { runAgent } from '../../local/agent.ts'
 import { useSystem } from './support.ts'
-import { ctrlC, down, enter, openTerminal, type Terminal } from './terminal.fixture.ts'
+import { down, enter, openTerminal, type Terminal } from './terminal.fixture.ts'
 
 const system = useSystem({ agents: 0, writeback: 'off' })
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -33,7 +33,7 @@ function configure(folder: string, ...flags: string[]): Terminal {
 }
 
 test('from nothing to "password writeback is on"', async () => {
-  const { forest, directory, parts, tenantId, agentIds, folder: home } = system()
+  const { forest, directory, parts, tenantId, agentIds, administration, url, folder: home } = system()
   const folder = join(home, 'wizard')
   const caFile = join(home, 'directory-ca.pem')
   await writeFile(caFile, directory.ca)
@@ -52,7 +52,12 @@ test('from nothing to "password writeback is on"', async () => {
   await t.answer('How does the agent prove who it is?', enter)
   await t.answer('Who registers it', enter)
   await t.shows('Nothing is wrong')
-  await t.answer('Address of the function app', enter)
+  await t.answer('Address of the function app', url + enter)
+  await t.answer('App ID URI', administration.api.uri + enter)
+  await t.answer('Client id of the program', administration.programs[0]?.clientId + enter)
+  await t.shows('enter the code ')
+  parts.entra.call('signIn', await t.reads(/^\S+/), 'ada.admin@corp.example.test')
+  await t.shows('Signed in. Password writeback is off.')
 
   await t.answer('A short name for the forest', `corp${enter}`)
   await t.answer('DNS names of its domains', `corp.example.test${enter}`)
@@ -78,13 +83,22 @@ test('from nothing to "password writeback is on"', async () => {
   await t.answer('Who is in scope', enter)
   await t.shows('Nothing is wrong')
 
-  await t.shows('Ready to configure')
+  await t.answer('Password writeback (is off)', ` ${enter}`)
+  await t.answer('Why?', enter)
+
+  await t.shows('Password writeback is switched on')
   expect(existsSync(folder)).toBe(false)
   await t.answer('Shall it be done?', enter)
   await t.shows('Register it, as an administrator')
   await parts.entra.call('addCertificate', agentId, await readFile(join(folder, 'certificate.cer'), 'utf8'))
   await t.answer('Has the certificate been registered?', down + enter)
   await t.shows('Nothing is wrong')
-  console.log(t.screen())
+
+  await t.shows('Start the agent now')
+  const agent = runAgent('wizard', join(folder, 'agent.json'), join(home, 'logs'))
+  system().agents.push(agent)
+  await t.shows('Password writeback is on.')
+  await t.shows('Everything was done.')
+  console.log(t.screen().slice(-2500))
   expect(await t.exited).toBe(0)
 })

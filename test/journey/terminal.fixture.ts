@@ -8,6 +8,8 @@ import { stripVTControlCharacters } from 'node:util'
 export interface Terminal {
   /** Resolves once this is on the screen, behind what was waited for last. Otherwise says what was there instead. */
   shows(text: string): Promise<void>
+  /** What stands behind what was waited for last. */
+  reads(form: RegExp): Promise<string>
   type(keys: string): void
   /** Waits for the question, then types the answer. */
   answer(question: string, keys: string): Promise<void>
@@ -44,25 +46,28 @@ export function openTerminal(program: readonly string[], options: { cwd: string;
     })
   })
   const screen = () => stripVTControlCharacters(shown).replaceAll('\r', '')
-  const found = (text: string): boolean => {
-    const at = screen().indexOf(text, seen)
-    if (at >= 0) seen = at + text.length
-    return at >= 0
-  }
-
-  async function shows(text: string): Promise<void> {
+  /** Waits until `find` finds something in what was shown since. */
+  async function until<T>(find: (since: string) => T | undefined, what: string): Promise<T> {
     const late = AbortSignal.timeout(patienceMs)
-    while (!found(text)) {
-      if (late.aborted || child.exitCode !== null) throw new Error(`'${text}' was not shown. Since then:\n${screen().slice(seen)}`)
+    for (;;) {
+      const found = find(screen().slice(seen))
+      if (found !== undefined) return found
+      if (late.aborted || child.exitCode !== null) throw new Error(`${what} was not shown. Since then:\n${screen().slice(seen)}`)
       await new Promise<void>((resolve) => {
         wake = resolve
         late.addEventListener('abort', () => resolve(), { once: true })
       })
     }
   }
+
+  async function shows(text: string): Promise<void> {
+    const at = await until((since) => (since.includes(text) ? since.indexOf(text) : undefined), `'${text}'`)
+    seen += at + text.length
+  }
   const type = (keys: string) => void child.stdin.write(keys)
   return {
     shows,
+    reads: (form) => until((since) => form.exec(since)?.[0], String(form)),
     type,
     async answer(question, keys) {
       await shows(question)

@@ -57,7 +57,10 @@ export async function carryOut(draft: Draft, work: Work): Promise<Result> {
   if (findings.some(isFailed) && !(await work.goOn())) return { ...written, findings, writeback: 'notReached' }
   const agent = textAt(draft.settings, 'identity.clientId') ?? ''
   const on = draft.writeback === 'on'
-  const done = await switchWriteback(draft.service, { on, reason: draft.reason, agent, savedAt, settingsFile: file }, { tell, clock })
+  const done = await switchWriteback(
+    { on, reason: draft.reason, agent, savedAt, settingsFile: file },
+    { service: draft.service, tell, clock },
+  )
   return { ...written, findings, writeback: done ? draft.writeback : 'failed' }
 }
 

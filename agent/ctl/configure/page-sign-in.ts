@@ -1,9 +1,9 @@
 /** The second half of "Connect to Entra ID": an administrator signs in, by device code, to the function app of this tenant. */
 
 import type { Clock } from '../../../shared/clock.ts'
+import { openManage } from '../../../shared/manage.ts'
 import { localAuthority } from '../../compose.ts'
 import { parseCloud } from '../../settings.ts'
-import { signInAsAdministrator } from '../enrol/administrator.ts'
 import { explain } from '../explain.ts'
 import type { Teller } from './ask.ts'
 import { askValue, type Draft, type Kit } from './draft.ts'
@@ -54,7 +54,9 @@ const afterFailure = [
 export function serviceFor({ settings, administrator: { url, api, client } }: Draft, tell: Teller, clock: Clock): Service | undefined {
   const cloud = parseCloud(settings)
   if (cloud === undefined || url === undefined || api === undefined || client === undefined) return undefined
+  const ca = localAuthority(cloud)
   const { tenantId, identity } = cloud
-  const by = { tenantId, clientId: client, authority: identity.authority, localCa: localAuthority(cloud) }
-  return openService({ url, api }, () => signInAsAdministrator(by, (message) => tell.lines([message])), clock)
+  const prompt = (message: string) => tell.lines([message])
+  const to = { url, api, tenantId, clientId: client, authority: identity.authority, prompt, clock }
+  return openService(openManage({ ...to, ...(ca !== undefined && { ca }) }))
 }
