@@ -1,12 +1,12 @@
 /** `agentctl configure`, as an administrator meets it: on a terminal, from nothing to "password writeback is on". */
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { runAgent } from '../../local/agent.ts'
-import { useSystem } from './support.ts'
-import { down, enter, openTerminal, type Terminal } from './terminal.fixture.ts'
+import { useSystem, whenUp } from './support.ts'
+import { ctrlC, down, enter, openTerminal, type Terminal } from './terminal.fixture.ts'
 
 const system = useSystem({ agents: 0, writeback: 'off' })
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -99,6 +99,47 @@ test('from nothing to "password writeback is on"', async () => {
   system().agents.push(agent)
   await t.shows('Password writeback is on.')
   await t.shows('Everything was done.')
-  console.log(t.screen().slice(-2500))
   expect(await t.exited).toBe(0)
+
+  await whenUp(system())
+  expect(t.screen()).not.toContain(forest.serviceAccount.password)
+  expect(await readFile(join(folder, 'corp-password'), 'utf8')).toBe(forest.serviceAccount.password)
+  for (const name of ['agent.json', 'corp-password', 'certificate.pem'])
+    expect((await stat(join(folder, name))).mode & 0o777, name).toBe(0o600)
+}, 60_000)
+
+/** Every file with its content. */
+async function filesIn(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder)).filter((name) => !/sqlite/.test(name)) // an agent runs on these
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'base64')])))
+}
+
+describe('what has been configured', () => {
+  const folder = () => join(system().folder, 'wizard')
+
+  test('is shown, and Ctrl-C at a question leaves every file as it was', async () => {
+    const before = await filesIn(folder())
+    const t = configure(folder(), '--set', 'concurrency=2')
+    await t.answer('Additional tasks', enter)
+    await t.shows('Current configuration')
+    await t.shows(system().forest.serviceAccount.dn)
+    await t.answer('Additional tasks', down + enter)
+    await t.answer('Tenant id', enter)
+    await t.answer('Client id', ctrlC)
+    await t.shows('Cancelled. Nothing was changed.')
+    expect(await t.exited).toBe(1)
+    expect(await filesIn(folder())).toEqual(before)
+  })
+
+  test('is changed without a question, and what was there is kept', async () => {
+    const before = await filesIn(folder())
+    const settings = JSON.parse(Buffer.from(before['agent.json'] ?? '', 'base64').toString())
+    const t = configure(folder(), '--yes', '--json', '--set', 'concurrency=2')
+    expect(await t.exited).toBe(0)
+    const result = JSON.parse(t.screen())
+    expect(result).toMatchObject({ ok: true, written: true, writeback: 'asItIs' })
+    const { 'agent.json': written = '', [basename(result.backup)]: backup, ...others } = await filesIn(folder())
+    expect(JSON.parse(Buffer.from(written, 'base64').toString())).toEqual({ ...settings, concurrency: 2 })
+    expect({ ...others, 'agent.json': backup }).toEqual(before)
+  })
 })
