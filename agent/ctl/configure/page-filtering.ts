@@ -37,9 +37,11 @@ const headOf = (settings: Json, forest: string): string =>
     .map((label) => `DC=${label}`)
     .join(',')
 
+const defaultPrecedence = 100
+
 /** Behind all others, with room between. */
 function nextPrecedence(settings: Json): number {
-  const taken = itemsOf(settings, 'rules').map(({ precedence }) => (typeof precedence === 'number' ? precedence : 100))
+  const taken = itemsOf(settings, 'rules').map(({ precedence }) => (typeof precedence === 'number' ? precedence : defaultPrecedence))
   return Math.min(Math.max(0, ...taken) + 100, 10_000)
 }
 
@@ -53,7 +55,8 @@ async function askRule(settings: Json, name: string, { ask }: Kit): Promise<Json
     baseDn: rule['baseDn'] ?? headOf(settings, forest),
     filter: rule['filter'],
     anchor: rule['anchor'] ?? 'mS-DS-ConsistencyGuid',
-    precedence: rule['precedence'] ?? nextPrecedence(settings),
+    // One that is there and does not say has the default; a new one comes behind all others.
+    precedence: rule['precedence'] ?? (rule['baseDn'] === undefined ? nextPrecedence(settings) : defaultPrecedence),
   }
   const answers: Record<string, unknown> = { forest }
   for (const field of ['baseDn', 'filter', 'anchor', 'precedence'] as const) {
