@@ -6,7 +6,8 @@ import { type Edit, editOptions } from './edits.ts'
 const flag = { type: 'boolean' } as const
 const text = { type: 'string' } as const
 
-const options = {
+/** Those that are no edit of the settings. */
+export const options = {
   settings: text,
   view: flag,
   yes: flag,

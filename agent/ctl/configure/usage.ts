@@ -25,7 +25,7 @@ Connect to Entra ID
   --proxy-url-file FILE
                        HTTP proxy towards Service Bus
   --certificate-file FILE
-                       the agent's certificate with its key; is made if it is not there
+                       the agent's certificate with its key; without it and the next one is made
   --secret-file FILE   or its client secret
   --register           an administrator who signs in registers a certificate that is made; else how to do it is shown
   --app-url URL        the function app, for --writeback: an administrator signs in there by device code
