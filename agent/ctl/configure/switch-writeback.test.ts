@@ -28,7 +28,7 @@ function scene(states: readonly Partial<WritebackState>[], set: () => Partial<Wr
   }
   const savedAt = clock.now()
   const to = (on: boolean) => switchWriteback({ on, reason: 'why', agent, savedAt, settingsFile: 'f' }, { service, tell, clock })
-  return { clock, told, asked, savedAt, to, seconds: () => n }
+  return { clock, told, asked, savedAt, to, calls: () => n }
 }
 
 describe('on', () => {
@@ -38,6 +38,13 @@ describe('on', () => {
     expect(await to(true)).toBe(true)
     expect(asked).toEqual([[true, 'why']])
     expect(told.at(-1)).toBe('Password writeback is on.')
+  })
+
+  test('is on already: nothing is asked for', async () => {
+    const { to, told, asked } = scene([{ on: true }])
+    expect(await to(true)).toBe(true)
+    expect(asked).toEqual([])
+    expect(told.at(-1)).toBe('Password writeback is on already.')
   })
 
   test('waits for the agent, and says how it is started; a heartbeat from before does not count', async () => {
@@ -94,9 +101,9 @@ describe('on', () => {
 })
 
 test('off asks no agent', async () => {
-  const { to, told, seconds } = scene([{ on: true }], () => ({ on: false }))
+  const { to, told, calls } = scene([{ on: true }], () => ({ on: false }))
   expect(await to(false)).toBe(true)
-  expect(seconds()).toBe(0)
+  expect(calls()).toBe(1)
   expect(told.at(-1)).toBe('Password writeback is off.')
 })
 

@@ -34,7 +34,12 @@ export async function switchWriteback(to: Switch, deps: SwitchDeps): Promise<boo
   tell.step(`Switching password writeback ${word} …`)
   let unsure = false
   try {
-    if (to.on && !(await agentHeard(to, deps))) {
+    const before = await service.writeback()
+    if (before.on === to.on) {
+      tell.lines([`Password writeback is ${word} already.`])
+      return true
+    }
+    if (to.on && !(await agentHeard(before, to, deps))) {
       tell.lines(['The agent was not heard: password writeback was not switched on.'])
       return false
     }
@@ -62,10 +67,14 @@ const whyNot = (state: WritebackState): string =>
   `${state.run?.problem === undefined ? '' : ` (${state.run.problem})`}${goesOn(state) ? ' yet; the function app goes on with it' : ''}`
 
 /** Since the settings were written; and where clocks differ, since this began to look. */
-async function agentHeard({ agent, savedAt, settingsFile }: Switch, { service, tell, clock }: SwitchDeps): Promise<boolean> {
+async function agentHeard(
+  first: WritebackState,
+  { agent, savedAt, settingsFile }: Switch,
+  { service, tell, clock }: SwitchDeps,
+): Promise<boolean> {
   const last = ({ agents }: WritebackState) => agents.find((each) => sameId(each.agent, agent))?.heardAt ?? 0
   const until = clock.monotonic() + agentWithinMs
-  const before = last(await service.writeback())
+  const before = last(first)
   if (before >= savedAt) return true
   tell.lines([
     'Start the agent now, or start it again, so that it takes these settings:',
