@@ -6,17 +6,16 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
-import { systemClock } from '../shared/clock.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
-import { type AgentProcess, installAgent, runAgent } from './agent.ts'
+import { type AgentProcess, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
 import type { BindTarget } from './bind.ts'
 import { loadOrMakeAuthority } from './ca.ts'
 import { busConnectionString, newCredentials, owners, sasRules } from './credentials.ts'
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
-import { makeCertificate } from './entra/certificate.ts'
 import type { Administration } from './entra/people.ts'
+import { equipAgent } from './equip-agent.ts'
 import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -123,30 +122,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
     if (!own) throw new Error('no principal left for another agent')
-    const made = { ...systemClock, now: () => systemClock.now() - (options.certificateAgeDays ?? 0) * 86_400_000 }
-    const { certificate, key } = await makeCertificate(name, { clock: made })
-    await parts.entra.call('addCertificate', own.clientId, certificate)
-    const reached = await Promise.all(
-      forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),
-    )
-    const { ws, tls } = parts.bus.addresses
-    const endpoint = transport === 'tcp' ? `sb://localhost:${tls}` : `sb://localhost:${ws}`
-    const bySas = options.identity === 'sas'
-    const settingsFile = await installAgent({
-      folder: join(folder, name),
-      tenantId: credentials.tenantId,
-      clientId: own.clientId,
-      proof: bySas ? { kind: 'secret', secret: own.secret } : { kind: 'certificate', pem: `${key}\n${certificate}` },
-      authority: parts.entra.addresses.authorityHost,
-      graphUrl: parts.graph.addresses.url,
-      vaultUrl: parts.vault.addresses.url,
-      bus: bySas
-        ? { kind: 'sas', connectionString: busConnectionString(parts.bus.addresses, 'agent', credentials, transport) }
-        : { kind: 'identity', namespace: 'localhost', endpoint },
+    const settingsFile = await equipAgent(join(folder, name), own, {
+      options,
       transport,
-      forests: reached,
-      ca: authority.ca,
       times,
+      credentials,
+      parts,
+      forests,
+      ca: authority.ca,
     })
     return runInstalled(name, settingsFile)
   }
