@@ -44,7 +44,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const localCa = localAuthority(settings)
   const journal = openJournal(settings.journalFile, clock.monotonic())
   const credential = openCredential(settings, localCa)
-  const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
+  const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock, log)
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()

@@ -67,7 +67,7 @@ const credential = openCredential({ clientId: settings.AZURE_CLIENT_ID })
 
 const tables = openTables({ connection: storage(settings.DataStorage__tableServiceUri, settings, credential), clock })
 const queue = openChallengeQueue({ connection: storage(settings.DataStorage__queueServiceUri, settings, credential), clock })
-const vault = openVault({ url: settings.KEY_VAULT_URL, credential, clock, ...local })
+const vault = openVault({ url: settings.KEY_VAULT_URL, credential, clock, log, ...local })
 const keyring = openKeyring({ tables, vault, log, clock })
 const { rows, keys } = keyring
 const macs = openMacs(keyring.stateKeys)

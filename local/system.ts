@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
+import { systemClock } from '../shared/clock.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, installAgent, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
@@ -33,6 +34,8 @@ export interface SystemOptions {
   forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
+  /** How long ago the agents' certificates were made, which then are good for a year. */
+  certificateAgeDays?: number
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -62,6 +65,10 @@ export interface System {
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
   /** Installs (once) and runs one more agent. */
   startAgent(name?: string): Promise<AgentProcess>
+  /** The same installation again (folder, identity, journal), as a supervisor would start it. */
+  startAgain(name: string): Promise<AgentProcess>
+  /** What the function app finds in its environment: whoever has the same is another instance of it. */
+  functionsEnvironment: Record<string, string>
   /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
   killHost(): Promise<{ comeBack(): Promise<void> }>
   close(): Promise<void>
@@ -112,7 +119,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
     if (!own) throw new Error('no principal left for another agent')
-    const { certificate, key } = await makeCertificate(name)
+    const made = { ...systemClock, now: () => systemClock.now() - (options.certificateAgeDays ?? 0) * 86_400_000 }
+    const { certificate, key } = await makeCertificate(name, { clock: made })
     await parts.entra.call('addCertificate', own.clientId, certificate)
     const reached = await Promise.all(
       forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),
@@ -136,6 +144,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       times,
     })
+    return runInstalled(name, settingsFile)
+  }
+
+  async function runInstalled(name: string, settingsFile: string): Promise<AgentProcess> {
     const agent = runAgent(name, settingsFile, logFolder, options.agentScript ?? shipped?.agent)
     agents.push(agent)
     await agent.event('agentStarted')
@@ -165,8 +177,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const app = await appOf(shipped)
     const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const beginHost = (port: number) =>
-      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
+    const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })
+    const beginHost = (port: number) => begin('host', { ...app, settings: settingsAt(port), port }, identity)
     const { port, host } = await onFreePort(options.ports?.http ?? 0, beginHost)
     const parts = { ...cloud, host }
     const system: System = {
@@ -182,6 +194,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),
+      startAgain: (name) => runInstalled(name, join(folder, name, 'agent.json')),
+      functionsEnvironment: { ...settingsAt(port), ...identity },
       async killHost() {
         await parts.host.kill()
         const comeBack = async () => {

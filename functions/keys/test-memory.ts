@@ -2,7 +2,7 @@
  * A vault and a store in memory, for tests that kill an instance at each of many places and look at what is left: what the
  * real parts do there is tested with the real parts (vault.test.ts, rows.test.ts, rollover.test.ts).
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { Fault } from '../../shared/fault.ts'
 import { type FoundRow, type StoredRow, type TableAccess, type TableName, tableNames } from '../store/tables.ts'
 import { type Instances, instancesOn, testClock } from './test-cloud.ts'
@@ -59,7 +59,8 @@ function memoryVault(shelves: Shelves, clock: { now(): number }): Vault {
     passwordKeyVersions: () => list('password-key'),
     disablePasswordKeyVersion: (version) => change('password-key', version, { enabled: false }),
     createSecretVersion: make,
-    secret: async (name, version) => (find(name, version)?.enabled ? Buffer.from(find(name, version)?.bytes ?? []) : undefined),
+    secret: async (name, version) =>
+      find(name, version)?.enabled ? createSecretKey(find(name, version)?.bytes ?? Buffer.alloc(0)) : undefined,
     secretVersions: list,
     newestEnabledSecretVersion: async (name) => shelves[name].findLast(({ enabled }) => enabled)?.version,
     disableSecretVersion: (name, version) => change(name, version, { enabled: false }),

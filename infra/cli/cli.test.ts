@@ -1,5 +1,6 @@
 /** What each command asks for, says and exits with; the whole way to the API is test/journey/administrators.test.ts. */
 import { describe, expect, it } from 'vitest'
+import { beginning, type EvidenceRecord, headOf, headText } from '../../shared/evidence.ts'
 import { Fault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
@@ -26,22 +27,21 @@ async function given(name: string, answers: Answer[], over: Partial<Given> = {},
     tell: (text: string) => void told.push(text),
     ...(typed !== undefined && { ask: async () => typed }),
   }
-  const plain = { args: [], reason: 'because', override: false, yes: false, json: false, wait: true, before: undefined }
+  const plain = { args: [], reason: 'because', override: false, yes: false, json: false, wait: true, before: undefined, head: undefined }
   const running = commands[name]?.run({ manage: { call }, io, clock, ...plain, ...over })
   let ended = false
   const code = running?.finally(() => {
     ended = true
   })
   code?.catch(() => {})
-  for (let n = 0; n < 500 && !ended; n++) await clock.advance(3_000)
+  for (let n = 0; n < 1_000 && !ended; n++) await clock.advance(3_000)
   return { code: await code, asked, printed: printed.join('\n'), told: told.join('\n') }
 }
 
-const theRun = { id: 'r1', why: 'byHand', step: 'made', startedAt: 0, reason: 'because', by: 'ada' }
+const theRun = { id: 'r1', why: 'byHand', step: 'make', startedAt: 0, reason: 'because', by: 'ada' }
 const begun = ok({ run: theRun }, 202)
 const going = (step: string, problem?: string) => ok({ keys: [], history: [], run: { ...theRun, step, problem } })
-const over = (kind: string) =>
-  ok({ keys: [], history: [{ rolloverId: 'r1', kind, why: 'byHand', reason: 'not proved', by: 'ada', at: 0 }] })
+const over = (step: string) => ok({ keys: [], history: [], run: { ...theRun, step } })
 
 describe('what is asked of the API', () => {
   it.each<[string, Partial<Given>, unknown[]]>([
@@ -56,6 +56,7 @@ describe('what is asked of the API', () => {
     ['rollover', { override: true }, ['POST', 'keys/rollover', { override: true, reason: 'because' }]],
     ['incident', { yes: true }, ['POST', 'incident', { reason: 'because' }]],
     ['revoke-agent', { yes: true, args: ['a/../b'] }, ['POST', 'agents/a%2F..%2Fb/revoke', { reason: 'because' }]],
+    ['admit-agent', { args: ['a1'] }, ['POST', 'agents/a1/admit', { reason: 'because' }]],
     ['relink', { args: ['u1'] }, ['POST', 'users/u1/relink', { reason: 'because' }]],
   ])('%s %j', async (name, options, request) => {
     expect((await given(name, [ok({ chain: { state: 'intact' } })], options)).asked).toEqual([request])
@@ -81,48 +82,44 @@ describe('what is asked of the API', () => {
 })
 
 describe('a run', () => {
-  it('is followed to its end, each step said once, also past a moment in which the API is away', async () => {
-    const answers = [
-      begun,
-      going('made'),
-      new Fault('API_UNAVAILABLE', 'away'),
-      ok({}, 503),
-      going('proving', 'agent a1 is silent'),
-      over('adopted'),
-    ]
+  it('is followed until the new keys are in use, each step said once, also past a moment in which the API is away', async () => {
+    const away = [new Fault('API_UNAVAILABLE', 'away'), ok({}, 503)]
+    const answers = [begun, going('make'), ...away, going('prove', 'agent a1 is silent'), over('overlap')]
     const { code, told, printed, asked } = await given('rollover', answers)
-    expect([code, printed, asked.length]).toEqual([0, 'Done.', 6])
+    expect([code, printed, asked.length]).toEqual([0, 'Done. The old versions are disabled when their overlap is over.', 6])
     expect(told.split('\n')).toEqual([
-      'byHand r1: made, since 1970-01-01T00:00:00.000Z',
-      'byHand r1: proving, since 1970-01-01T00:00:00.000Z; agent a1 is silent',
+      'byHand r1: make, since 1970-01-01T00:00:00.000Z',
+      'byHand r1: prove, since 1970-01-01T00:00:00.000Z; agent a1 is silent',
+      'byHand r1: overlap, since 1970-01-01T00:00:00.000Z',
     ])
   })
 
-  it('that was abandoned is a failure, and says why', async () => {
-    expect(await given('rollover', [begun, over('abandoned')])).toMatchObject({ code: 1, printed: 'Abandoned: not proved' })
+  it('that was abandoned, or taken over by another, is a failure', async () => {
+    expect(await given('rollover', [begun, over('abandoned')])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
+    const other = ok({ keys: [], history: [], run: { ...theRun, id: 'r2' } })
+    expect(await given('rollover', [begun, other])).toMatchObject({ code: 1, printed: 'Not done: taken over by another run.' })
   })
 
   it('that takes too long, or is not waited for, is still under way', async () => {
-    expect(await given('incident', [begun, going('waiting')], { yes: true })).toMatchObject({ code: 75 })
+    expect(await given('incident', [begun, going('make')], { yes: true })).toMatchObject({ code: 75 })
     expect(await given('rollover', [begun], { wait: false })).toMatchObject({
       code: 75,
       asked: [['POST', 'keys/rollover', { reason: 'because' }]],
     })
   })
 
-  it('of somebody else is not ours: ours is over when it is no longer named', async () => {
-    const other = ok({ keys: [], history: [], run: { ...theRun, id: 'r2' } })
-    expect(await given('rollover', [begun, other])).toMatchObject({ code: 0 })
+  it('that is over when the answer comes is not asked about again', async () => {
+    const answer = ok({ run: { ...theRun, step: 'done' } }, 202)
+    expect(await given('incident', [answer], { yes: true })).toMatchObject({
+      code: 0,
+      printed: 'Done.',
+      asked: [['POST', 'incident', expect.anything()]],
+    })
   })
 })
 
 describe('what is said', () => {
-  it('a broken chain, or entries that somebody else wrote, is an exit code', async () => {
-    const chain = { state: 'broken', problems: ['record 3 is missing'], head: '4.ab' }
-    expect(await given('keys', [ok({ chain })], { args: ['verify'] })).toMatchObject({
-      code: 1,
-      printed: 'The chain of evidence is broken; its head is 4.ab.\n  record 3 is missing',
-    })
+  it('entries of the audit that somebody else wrote are an exit code', async () => {
     expect(await given('audit', [ok({ entries: [], rejected: 2 })])).toMatchObject({
       code: 1,
       printed: expect.stringContaining('somebody else'),
@@ -175,9 +172,54 @@ describe('what is said', () => {
       '2 agent(s):',
       '  a1  1.0.0  heard 1970-01-01T00:00:00.000Z',
       '  a2  1.0.0  heard 1970-01-01T00:00:00.000Z  (revoked, stopping, link not proven, 1 domain(s) not reachable)',
-      'Under way: byHand r1: made, since 1970-01-01T00:00:00.000Z',
+      'Under way: byHand r1: make, since 1970-01-01T00:00:00.000Z',
     ])
     expect(JSON.parse((await given('status', [ok(body)], { json: true })).printed)).toEqual(body)
+  })
+})
+
+describe('keys verify', () => {
+  const facts = { kind: 'begun', rolloverId: 'r1', why: 'byHand', reason: 'Grüße', by: 'ada', at: 7 } as const
+  const records: EvidenceRecord[] = []
+  for (const kind of ['begun', 'adopted', 'disabled'] as const) {
+    const before = records.at(-1)
+    const { hash } = before ? headOf(before) : beginning
+    records.push({ ...facts, kind, sequence: records.length + 1, previous: hash })
+  }
+  const [first, second, third] = records as [EvidenceRecord, EvidenceRecord, EvidenceRecord]
+  const intact = { state: 'intact', problems: [], head: 'x' }
+  const verified = (history: object[], head?: string, chain: object = intact) =>
+    given('keys', [ok({ keys: [], history, chain })], { args: ['verify'], head })
+
+  it('is satisfied with what is whole, and names the head to note', async () => {
+    const head = headText(headOf(third))
+    expect(await verified(records)).toMatchObject({ code: 0, printed: expect.stringContaining(head) })
+    expect(await verified(records, head)).toMatchObject({ code: 0 })
+    expect(await verified(records, headText(headOf(first)))).toMatchObject({ code: 0 })
+  })
+
+  it.each<[string, object[], string]>([
+    ['edited', [first, { ...second, by: 'eve' }, third], 'record 3 does not continue record 2'],
+    ['removed', [first, third], 'record 2 is not there: removed'],
+    ['in another order', [second, first, third], 'the order was changed'],
+    ['cut off', [first, second], 'the head that you noted names record 3: the end was cut off'],
+    ['all gone', [], 'everything was removed'],
+  ])('finds records %s, although the service says that all is well', async (_what, history, problem) => {
+    expect(await verified(history, headText(headOf(third)))).toMatchObject({ code: 1, printed: expect.stringContaining(problem) })
+  })
+
+  it('believes the service when it says that something is wrong', async () => {
+    expect(
+      await verified(records, undefined, { state: 'broken', problems: ['record 3 does not fit its MAC: it was edited'], head: 'x' }),
+    ).toMatchObject({
+      code: 1,
+      printed: 'BROKEN:\n  record 3 does not fit its MAC: it was edited',
+    })
+    expect(await verified(records, undefined, { state: 'broken', problems: [] })).toMatchObject({ code: 1 })
+  })
+
+  it('takes a head only in its form', async () => {
+    await expect(verified(records, '3.abc')).rejects.toThrow(UsageError)
   })
 })
 

@@ -1,6 +1,7 @@
 /** Commands that change nothing: status, keys, audit. */
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
+import { verdictText, verify as verifyChain } from './verify.ts'
 
 /** One answer, as JSON or as text. */
 async function show(
@@ -65,8 +66,6 @@ const auditText = (body: ManageAnswer['body']): string[] => [
   ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
 ]
 
-const intact = ({ chain }: ManageAnswer['body']) => chain?.state === 'intact'
-
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   status: {
     usage: 'status',
@@ -74,12 +73,18 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
     run: (given) => show(given, 'writeback', statusText),
   },
   keys: {
-    usage: 'keys [verify]',
-    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact',
+    usage: 'keys [verify [--head HEAD]]',
+    summary: 'the key versions and their history; verify: check the chain of evidence on this machine, also against a head noted before',
     async run(given) {
       const [verify] = given.args
       if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
-      return verify ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)
+      if (verify === undefined) return show(given, 'keys', keysText)
+      return show(
+        given,
+        'keys',
+        (body) => verdictText(verifyChain(body, given.head)),
+        (body) => verifyChain(body, given.head).problems.length === 0,
+      )
     },
   },
   audit: {

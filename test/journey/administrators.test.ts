@@ -125,6 +125,14 @@ describe('npm run admin', () => {
     expect((await command(ada, ['audit'])).printed).toContain(`${who} (Admin)  relink ${id}: done  "moved to another forest"`)
   })
 
+  it('shows the state and the keys, to the helpdesk too', async () => {
+    expect(await command(hal, ['status'])).toMatchObject({ code: 0, printed: expect.stringContaining('Password writeback is on') })
+    const keys = await command(hal, ['keys'])
+    for (const name of ['package-key', 'password-key', 'state-key']) expect(keys.printed).toMatch(new RegExp(`${name} +current `))
+    expect(await command(hal, ['keys', 'verify'])).toMatchObject({ code: 0, printed: expect.stringContaining('Intact') })
+    expect(await command(hal, ['rollover', '--reason', 'x'])).toMatchObject({ code: 77, told: expect.stringContaining('(notAllowed)') })
+  })
+
   it('says why it was refused', async () => {
     expect(await command(hal, ['audit'])).toMatchObject({ code: 77, told: expect.stringContaining('(notAllowed)') })
     const old = await command(ada, ['relink', 'x', '--reason', 'y'], [{ authAgoS: 3_600 }, { authAgoS: 3_600 }])
