@@ -54,8 +54,6 @@ const proveWithinMs = heardWithinMs
 /** One go over the tables; what is left is done by the next. */
 const rewriteWithinMs = 240_000
 
-export const named = ({ packageKey, passwordKey, stateKey }: Versions): Versions => ({ packageKey, passwordKey, stateKey })
-
 export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Promise<Result>> {
   const { rows, vault, agents, clock, log } = deps
   return { make, prove, adopt, abandon, overlap, rewrite, disable }
@@ -117,7 +115,8 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   }
 
   async function onboarded(pointer: Held['pointer'], at: number): Promise<Proof | undefined> {
-    const agent = await deps.onboard({ ...named(pointer), ...pointer.run.made })
+    const { packageKey, passwordKey } = { ...pointer, ...pointer.run.made }
+    const agent = await deps.onboard({ packageKey, passwordKey })
     if (agent === undefined) return undefined
     // Whoever takes the message may be one that is not listened to any more.
     const revoked = (await agents.all()).some((each) => each.agent === agent && each.revokedAt !== undefined)

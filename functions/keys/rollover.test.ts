@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Fault } from '../../shared/fault.ts'
 import { openEvidence } from './evidence.ts'
 import { openFeature } from './feature.ts'
 import { rules } from './run.ts'
@@ -38,7 +39,7 @@ describe('a rollover by hand', () => {
     await here.begin(byHand)
     await here.drive()
     const { made } = await t.run()
-    expect([await stepOf(), t.world.probes.at(-1)]).toEqual(['prove', expect.objectContaining({ ...made })])
+    expect([await stepOf(), t.world.probes.at(-1)]).toEqual(['prove', { packageKey: made?.packageKey, passwordKey: made?.passwordKey }])
     expect(await t.current()).toMatchObject({ packageKey: before.packageKey, passwordKey: before.passwordKey, stateKey: before.stateKey })
 
     t.beat('one')
@@ -130,6 +131,40 @@ describe('a rollover by hand', () => {
     await here.drive()
     expect(await t.run()).toMatchObject({ step: 'overlap', overridden: 'two is broken', problem: expect.stringMatching(/two/) })
   })
+})
+
+describe('an instance that seals all the while', () => {
+  /** What is sealed is on its way for as long as a reply lives, with a minute for clocks. */
+  const onItsWayMs = minutes(6)
+
+  it.each([0, 8])(
+    'never does so under a version that is disabled on the way, even if it cannot read the pointer for %i minutes',
+    async (awayFor) => {
+      let away = false
+      const get: typeof t.cloud.tables.get = (...args) => {
+        if (away) throw new Fault('STORE_UNAVAILABLE', 'test')
+        return t.cloud.tables.get(...args)
+      }
+      const { keys } = t.cloud.keyring({ tables: { ...t.cloud.tables, get } })
+      const sealed: { version: string; at: number }[] = []
+      const here = t.instance()
+      await here.begin(byHand)
+      for (let minute = 0; minute < 60; minute += 1) {
+        // Refused once the pointer is older than five minutes: then nothing is sealed at all.
+        const pair = await keys.sealing().catch(() => (away ? undefined : expect.fail('nothing can be sealed')))
+        if (pair) sealed.push({ version: Buffer.from(pair.package.version).toString('hex'), at: t.cloud.clock.now() })
+        if (minute % 5 === 0) t.beat('one')
+        await here.keep()
+        const enabled = t.cloud.enabled().map((each) => each.version)
+        const lost = sealed.filter((each) => !enabled.includes(each.version) && each.at > t.cloud.clock.now() - onItsWayMs)
+        expect(lost, `minute ${minute}`).toEqual([])
+        const sinceMs = t.cloud.clock.now() - (await t.current()).since
+        away = (await stepOf()) === 'overlap' && sinceMs < minutes(awayFor)
+        t.cloud.pass(minutes(1))
+      }
+      expect([await stepOf(), new Set(sealed.map(({ version }) => version)).size]).toEqual(['done', 2])
+    },
+  )
 })
 
 describe('killed', () => {

@@ -70,7 +70,10 @@ export function createRollover(deps: StepDeps): Rollover {
   }
 
   function joined(current: KeyPointer, run: Run, { override, reason }: Wish): KeyPointer {
-    return override && run.overridden === undefined ? { ...current, run: { ...run, overridden: reason } } : current
+    if (!override || run.overridden !== undefined) return current
+    const { claim, ...free } = run
+    // Whoever waits for proofs finds the row changed: the one who overrides goes on at once.
+    return { ...current, run: { ...free, overridden: reason, ...(run.step === 'make' && claim && { claim }) } }
   }
 
   function begun(current: KeyPointer, { why, reason, by, override }: Wish, again: boolean): KeyPointer {

@@ -48,7 +48,7 @@ const table = {
   },
   'admit-agent': {
     usage: 'admit-agent AGENT --reason TEXT',
-    summary: 'listen again to an agent that was revoked, once its credentials were made anew',
+    summary: 'listen again to an agent that was revoked, once it has a new certificate',
     request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/admit` }),
   },
   relink: {
