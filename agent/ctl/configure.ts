@@ -135,8 +135,9 @@ const noYes = [
 
 async function unasked(start: Draft, { anyway = false, json = false }: Flags, place: Place): Promise<number> {
   const { io } = place
-  const quiet: Teller = { note: () => {}, step: () => {}, lines: () => {} }
-  const tell: Teller = json ? quiet : { note: () => {}, step: io.print, lines: (lines) => lines.forEach(io.print) }
+  // Where to sign in, for one, must be seen, too, when only the result is read by a program.
+  const out = json ? io.complain : io.print
+  const tell: Teller = { note: () => {}, step: out, lines: (lines) => lines.forEach(out) }
   const complete = { ...start, settings: withDefaults(start.settings, place.folder) }
   const draft = { ...complete, service: serviceFor(complete, { ...tell, lines: (lines) => lines.forEach(io.complain) }, systemClock) }
   const open = [...openAnswers(draft), ...openAdministrator(draft)]
