@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { flags } from '../shared/payload.ts'
 import { sealField } from '../shared/seal.ts'
 import { maxSkewMs } from './age.ts'
@@ -46,12 +46,29 @@ test('somebody else set another one since: superseded', async () => {
   expect(bench.has(sam, 'Somebody-Elses-8')).toBe(true)
 })
 
-test('not dead for certain, to the millisecond: unknown, and the directory is not asked', async () => {
-  const earlier = bench.wish(sam, fine)
-  await bench.clock.advance(deadMs)
-  expect(await bench.outcome(question(earlier, deadMs))).toEqual({ kind: 'unknown' })
-  expect(bench.seen.calls).not.toContain('locate')
-  expect(await bench.outcome(question(earlier, deadMs + 1))).toEqual({ kind: 'expired' })
+describe('while its message may still live', () => {
+  const early = (earlier: Wish) => bench.outcome(question(earlier, deadMs))
+
+  test('the password works: done, whoever set it', async () => {
+    const earlier = bench.wish(sam, fine)
+    await bench.setPassword(sam, fine)
+    expect(await early(earlier)).toEqual({ kind: 'done' })
+    expect(bench.writes(sam)).toBe(1)
+  })
+
+  test('nothing was changed, to the millisecond: unknown, and no attempt at a password is spent', async () => {
+    const earlier = bench.wish(sam, fine)
+    await bench.clock.advance(deadMs)
+    expect(await early(earlier)).toEqual({ kind: 'unknown' })
+    expect(bench.seen.calls).not.toContain('provePassword')
+    expect(await bench.outcome(question(earlier, deadMs + 1))).toEqual({ kind: 'expired' })
+  })
+
+  test('somebody else set another one: unknown, for it may still be written over', async () => {
+    const earlier = bench.wish(sam, fine)
+    await bench.setPassword(sam, 'Somebody-Elses-8')
+    expect(await early(earlier)).toEqual({ kind: 'unknown' })
+  })
 })
 
 test('a question that came late itself does not take a change for older than the request', async () => {

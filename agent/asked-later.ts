@@ -1,9 +1,10 @@
 /**
  * `settle`: the functions ask what became of an earlier request that nobody has answered. Its message may have died unseen on
- * the queue, or with the agent that had it; any agent can tell, for the directory has the last word (settle.ts).
+ * the queue, or with the agent that had it, or its reply was lost; any agent can tell, for the directory has the last word
+ * (settle.ts).
  *
  * Nothing is ever written but the extras of a write that did happen. The answer is `done`, `superseded` or `expired` of the
- * earlier request, or `unknown`: not dead yet, or the directory cannot tell.
+ * earlier request, or `unknown`: the directory cannot tell, or does not show the password while the message may still live.
  */
 import type { AgentOutcome } from '../shared/outcome-code.ts'
 import type { Times } from '../shared/times.ts'
@@ -22,13 +23,15 @@ export async function askedLater(job: LaterJob, directory: Directory): Promise<R
   const { request, decisions, times } = job
   // A message may reach its queue late, by as much as the clocks may differ; its age counts from then on.
   const atLeastMs = (request.aboutAgeMs ?? 0) - maxSkewMs
-  if (!decisions.isDead(atLeastMs, times)) return { outcome: unknown }
+  const dead = decisions.isDead(atLeastMs, times)
   const located = await directory.locate(request.sourceAnchor ?? '', request.cloudAnchor)
   job.mark('lookedUp')
   if (located.kind !== 'user') return { outcome: unknown }
   // And this one may have come as late: who is taken for changed needlessly is only asked for proof.
   const atMostMs = (request.aboutAgeMs ?? 0) + maxSkewMs + job.ageMs()
-  const dead = { user: located.user, ageMs: atMostMs, before: undefined, extras: extras(request) }
-  const became = await becameOf(dead, async () => (await job.openPasswords())?.fresh, { directory, decisions })
-  return { outcome: became === undefined || became === 'unsure' ? unknown : became }
+  const earlier = { user: located.user, ageMs: atMostMs, before: undefined, extras: extras(request) }
+  const became = await becameOf(earlier, async () => (await job.openPasswords())?.fresh, { directory, decisions })
+  if (became === undefined || became === 'unsure') return { outcome: unknown }
+  // What works was set, however young its message; everything else is certain only of a dead one.
+  return { outcome: dead || became.kind === 'done' ? became : unknown }
 }

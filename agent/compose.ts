@@ -7,7 +7,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import type { RelaySettings } from '../shared/relay/client.ts'
 import type { Secret } from '../shared/secret.ts'
-import { type OwnCertificate, ownName } from './credential/certificate.ts'
+import { makeCertificate, type OwnCertificate, ownName } from './credential/certificate.ts'
 import { certificateFiles } from './credential/files.ts'
 import { graphScope, openApplication } from './credential/graph.ts'
 import { readPassphrase } from './credential/passphrase.ts'
@@ -55,7 +55,7 @@ export function renewalOf(
   return {
     files: certificateFiles(certificateFile),
     passphrase: passphraseOf(settings),
-    commonName: ownName(),
+    make: () => makeCertificate(ownName(), clock.now()),
     application: (own) => openApplication({ graphUrl, clientId, credential: signIn(own), clock, localCa }),
     proveSignIn: async (own) => void (await signIn(own).getToken(graphScope)),
     clock,

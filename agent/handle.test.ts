@@ -350,9 +350,16 @@ describe('a redelivery', () => {
     expect(await bench.outcome(late, { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
   })
 
+  test('another agent had it and the directory is away: given back, and the next delivery finds out', async () => {
+    const wish = bench.wish(sam, fine)
+    await bench.setPassword(sam, fine)
+    bench.server.control.fault({ kind: 'unavailable', operation: 'search', count: 1 })
+    await expect(bench.deliver(wish, { deliveryCount: 1 })).rejects.toThrow(expect.objectContaining({ code: 'DIRECTORY_UNAVAILABLE' }))
+    expect(await bench.outcome(wish, { deliveryCount: 2 })).toEqual({ kind: 'done' })
+    expect(bench.writes(sam)).toBe(1)
+  })
+
   test('another agent had it and nothing can be found out: never "not changed"', async () => {
-    bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'bind' })
-    expect(await bench.outcome(bench.wish(sam, fine), { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
     bench.vault.state.disabled = true
     expect(await bench.outcome(bench.wish(sam, fine), { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
   })

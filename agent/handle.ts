@@ -179,8 +179,10 @@ async function operate(job: Job, delivery: Delivery, deps: HandleDeps, placed: (
     const failure = isFault(error) ? failures[error.code] : undefined
     if (failure === undefined) throw error
     log(failure.event, { fault: faultWord(error) })
-    // Nothing was written by this delivery; only an earlier one may have.
-    return { outcome: job.decisions.unlessBegun(job, { kind: failure.outcome }) }
+    // Nothing was written by this delivery; only an earlier one may have. Then the next one may find out.
+    const outcome = job.decisions.unlessBegun(job, { kind: failure.outcome })
+    if (outcome.kind === 'unknown') throw error
+    return { outcome }
   }
 }
 

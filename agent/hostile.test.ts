@@ -1,4 +1,5 @@
 /** Whatever the queue delivers and whatever a vault answers: a request, silence, or KEY_UNAVAILABLE. */
+
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,6 +9,7 @@ import { encodeEvent } from '../shared/event.ts'
 import { isFault } from '../shared/fault.ts'
 import { decodeRequest, encodeRequest } from '../shared/payload.ts'
 import { messageIdOf, newId } from '../shared/seal.ts'
+import { bytesOf } from '../test/bytes-of.ts'
 import { anyBytes, bent, distorted, hostileCbor, hostileText } from '../test/hostile.ts'
 import { type HostileVault, startHostileVault, vaultAnswers } from '../test/hostile-vault.ts'
 import { events, requests } from '../test/vectors/messages.ts'
@@ -92,7 +94,7 @@ describe('a vault', () => {
       fc.asyncProperty(vaultAnswers, async (answers) => {
         vault.answer(answers)
         const key = await unlessAway(keys.packageKey(randomBytes(16)))
-        if (key) expect([key.version.length, key.bytes.length]).toEqual([16, 32])
+        if (key) expect([key.version.length, bytesOf(key).length]).toEqual([16, 32])
         const plain = await unlessAway(keys.decrypt(randomBytes(16), randomBytes(256)))
         expect(plain === undefined || Buffer.isBuffer(plain)).toBe(true)
         const proven = await unlessAway(keys.prove())

@@ -157,6 +157,19 @@ test('once the outcome is known the envelope, and with it the sealed password, i
   expect(row).toEqual({ envelope: null })
 })
 
+test('what was told, and nothing else, leaves nothing behind in memory', () => {
+  const moments = new Map<string, number>()
+  const journal = openJournal(file, 0, moments)
+  opened.push(journal)
+  const [one, two] = [entry({ sequenceNumber: '7' }), entry()]
+  for (const each of [one, two, one]) journal.enter(each)
+  journal.finish(one, Buffer.from('reply'))
+  journal.told({ ...one, sequenceNumber: '8' })
+  expect([...moments.keys()]).toEqual([one.messageId, two.messageId])
+  journal.told(one)
+  expect([...moments.keys()]).toEqual([two.messageId])
+})
+
 test('prune forgets what is older, finished or not, and nothing else', () => {
   const journal = open()
   const [old, young] = [entry({ received: { wall: 999, monotonic: 0 } }), entry({ received: { wall: 1_000, monotonic: 0 } })]

@@ -10,6 +10,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../shared/fault.ts'
 import type { Moment } from '../shared/relay/client.ts'
+import { messageIdOf } from '../shared/seal.ts'
 import { makePrivate } from './private-file.ts'
 
 export interface Entry {
@@ -68,20 +69,18 @@ const schema = `
 
 /**
  * `openedAt`: monotonic ms. No monotonic clock outlasts its process: of a row of a former run is only known that it is no younger
- * than this journal.
+ * than this journal. `moments`: when the open rows of this run were received, by message id.
  */
-export function openJournal(file: string, openedAt: number): Journal {
+export function openJournal(file: string, openedAt: number, moments: Map<string, number> = new Map()): Journal {
   return guarded(() => {
     makePrivate(file)
     const db = new DatabaseSync(file)
     db.exec(schema)
-    return journalOn(db, openedAt)
+    return journalOn(db, openedAt, moments)
   })
 }
 
-function journalOn(db: DatabaseSync, openedAt: number): Journal {
-  /** By message id, of rows entered in this run. */
-  const entered = new Map<string, number>()
+function journalOn(db: DatabaseSync, openedAt: number, moments: Map<string, number>): Journal {
   const find = db.prepare('SELECT * FROM requests WHERE id = ?')
   const insert = db.prepare('INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, 1, NULL, NULL, NULL, NULL, 0)')
   const seen = db.prepare('UPDATE requests SET seen = seen + 1 WHERE id = ?')
@@ -99,7 +98,7 @@ function journalOn(db: DatabaseSync, openedAt: number): Journal {
         if (row !== undefined && row['sequence_number'] !== entry.sequenceNumber) return { kind: 'replay' }
         if (row !== undefined) seen.run(entry.id)
         else {
-          entered.set(entry.messageId, entry.received.monotonic)
+          moments.set(entry.messageId, entry.received.monotonic)
           insert.run(
             entry.id,
             entry.sequenceNumber,
@@ -120,12 +119,15 @@ function journalOn(db: DatabaseSync, openedAt: number): Journal {
         db.exec('PRAGMA synchronous = NORMAL')
       }),
     finish: ({ id, sequenceNumber }, reply) => guarded(() => void finish.run(reply, id, sequenceNumber)),
-    told: ({ id, sequenceNumber }) => guarded(() => void told.run(id, sequenceNumber)),
-    unfinished: () => guarded(() => unfinished.all().map((row) => toUnfinished(row, entered.get(String(row['message_id'])) ?? openedAt))),
+    told: ({ id, sequenceNumber }) =>
+      guarded(() => {
+        if (told.run(id, sequenceNumber).changes) moments.delete(messageIdOf(id))
+      }),
+    unfinished: () => guarded(() => unfinished.all().map((row) => toUnfinished(row, moments.get(String(row['message_id'])) ?? openedAt))),
     prune(olderThanMs) {
       guarded(() => void prune.run(Math.round(olderThanMs)))
       const kept = new Set(this.unfinished().map(({ messageId }) => messageId))
-      for (const messageId of entered.keys()) if (!kept.has(messageId)) entered.delete(messageId)
+      for (const messageId of moments.keys()) if (!kept.has(messageId)) moments.delete(messageId)
     },
     close: () => db.close(),
   }

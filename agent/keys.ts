@@ -5,13 +5,17 @@
  * Versions come with each message and are always named. "No such version" and "disabled" are answers (the message was
  * not sealed for us); everything else that goes wrong is KEY_UNAVAILABLE, to be tried again.
  */
-import { constants, createPublicKey, type JsonWebKey, publicEncrypt, randomBytes } from 'node:crypto'
+import { constants, createPublicKey, type JsonWebKey, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto'
 import type { TokenCredential } from '@azure/identity'
 import { CryptographyClient, KeyClient } from '@azure/keyvault-keys'
 import { SecretClient } from '@azure/keyvault-secrets'
 import type { Clock } from '../shared/clock.ts'
 import type { PackageKey } from '../shared/envelope.ts'
 import { Fault } from '../shared/fault.ts'
+import type { Log } from '../shared/log.ts'
+import { keyOf } from '../shared/secret.ts'
+import { isGone, keysFault, troubleOf, watchVault } from '../shared/vault-trouble.ts'
+import { openPackageKeys } from './package-keys.ts'
 
 export interface VaultSettings {
   url: string
@@ -43,44 +47,71 @@ const packageKeyName = 'package-key'
 
 /** One call with its retries. A call that hangs keeps a delivery from the next agent, and one of a few hands busy. */
 const callMs = 2_000
-const keptMs = 15 * 60_000
-const unknownKeptMs = 60_000
-const maxKept = 64
+const maxDecrypters = 64
 
-export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & KeyProofs {
+/** `log` is told what an administrator has to do about. */
+export function openKeys(settings: VaultSettings, clock: Clock, log: Log = () => {}): AgentKeys & KeyProofs {
+  const watch = watchVault(callMs, clock, log)
   /** One for all: the HTTP client keeps its connections by it. */
   const tlsOptions = { ca: settings.localCa }
   // New ones for each client: the SDK writes its name into what it is given, and the next client's calls would carry it twice.
   const options = () => ({
+    additionalPolicies: watch.additionalPolicies,
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
     ...(settings.localCa !== undefined && { disableChallengeResourceVerification: true, tlsOptions }),
   })
   const keys = new KeyClient(settings.url, settings.credential, options())
   const secrets = new SecretClient(settings.url, settings.credential, options())
-  const known = new Map<string, { key: PackageKey | undefined; until: number }>()
   const decrypters = new Map<string, CryptographyClient>()
-  let lastOpened: PackageKey | undefined
-  const ask = <T>(call: (limit: Limit) => Promise<T>) => answered(() => limited(clock, call))
-  const newest = (list: (limit: Limit) => AsyncIterable<VersionProperties>) => limited(clock, (limit) => newestEnabled(list(limit)))
+  /** That of the last request opened, as a name: the key itself may have been dropped since. */
+  let lastOpened: Buffer | undefined
+  const packageKeys = openPackageKeys({ read: readPackageKey, enabled: enabledPackageKeys, clock })
 
-  async function packageKey(version: Buffer): Promise<PackageKey | undefined> {
-    const name = version.toString('hex')
-    const kept = known.get(name)
-    if (kept && kept.until > clock.monotonic()) return kept.key
-    const bytes = await ask(async (limit) =>
-      Buffer.from((await secrets.getSecret(packageKeyName, { version: name, ...limit })).value ?? '', 'base64url'),
-    )
-    const key = bytes?.length === 32 ? { version: Buffer.from(version), bytes } : undefined
-    // Bounded: whoever can send to the queue can name any version, and must not fill memory, nor push a real key out of it.
-    if (known.size >= maxKept) for (const [other, { key: real }] of known) if (!real) known.delete(other)
-    known.set(name, { key, until: clock.monotonic() + (key ? keptMs : unknownKeptMs) })
-    return key
+  function readPackageKey(version: string): Promise<KeyObject | undefined> {
+    return ask(async (limit) => keyIn((await secrets.getSecret(packageKeyName, { version, ...limit })).value))
+  }
+  function enabledPackageKeys(): Promise<Buffer[]> {
+    return list((limit) => secrets.listPropertiesOfSecretVersions(packageKeyName, limit))
+  }
+  function enabledPasswordKeys(): Promise<Buffer[]> {
+    return list((limit) => keys.listPropertiesOfKeyVersions(passwordKeyName, limit))
+  }
+
+  /** Undefined for the vault's own "no" about a version or a blob; KEY_UNAVAILABLE for everything else. */
+  async function ask<T>(call: (limit: Limit) => Promise<T>, gone: () => void = () => {}): Promise<T | undefined> {
+    try {
+      return await limited(call)
+    } catch (error) {
+      if (isGone(error)) gone()
+      else if (!isBadParameter(error)) throw unavailable(error)
+      return undefined
+    }
+  }
+  async function list(versions: (limit: Limit) => AsyncIterable<VersionProperties>): Promise<Buffer[]> {
+    try {
+      return await limited((limit) => enabledIn(versions(limit)))
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+  /** Not by the signal alone: a sign-in that hangs does not look at it. */
+  async function limited<T>(call: (limit: Limit) => Promise<T>): Promise<T> {
+    watch.check()
+    const abortSignal = clock.deadline(callMs)
+    const late = Promise.withResolvers<never>()
+    abortSignal.addEventListener('abort', () => late.reject(abortSignal.reason), { once: true })
+    return Promise.race([call({ abortSignal }), late.promise])
+  }
+  function unavailable(error: unknown): Fault {
+    const trouble = troubleOf(error)
+    watch.tell(trouble)
+    return keysFault(trouble)
   }
 
   function decrypter(version: string): CryptographyClient {
     const kept = decrypters.get(version)
     if (kept) return kept
-    if (decrypters.size >= maxKept) decrypters.clear()
+    if (decrypters.size >= maxDecrypters) decrypters.clear()
     const client = new CryptographyClient(`${settings.url}/keys/${passwordKeyName}/${version}`, settings.credential, options())
     decrypters.set(version, client)
     return client
@@ -88,25 +119,27 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined> {
     const client = decrypter(version.toString('hex'))
-    return ask(async (limit) => {
+    const call = async (limit: Limit) => {
       const { result } = await client.decrypt({ algorithm: 'RSA-OAEP-256', ciphertext: blob }, limit)
       return Buffer.from(result.buffer, result.byteOffset, result.byteLength)
-    })
+    }
+    // Only what is authentic comes this far: a version that is gone was in use.
+    return ask(call, () => watch.tell('retired'))
   }
 
   return {
     async packageKey(version) {
-      const key = await packageKey(version)
-      lastOpened = key ?? lastOpened
+      const key = await packageKeys.get(version)
+      if (key) lastOpened = Buffer.from(version)
       return key
     },
     decrypt,
     async forEvents() {
       // Retired since, it would be heard by nobody: then the newest.
-      const last = lastOpened && (await packageKey(Buffer.from(lastOpened.version)))
+      const last = lastOpened && (await packageKeys.listed(lastOpened))
       if (last) return last
-      const [version] = await newest((limit) => secrets.listPropertiesOfSecretVersions(packageKeyName, limit))
-      const key = version && (await packageKey(version))
+      const [version] = await enabledPackageKeys()
+      const key = version && (await packageKeys.listed(version))
       if (!key) throw new Fault('KEY_UNAVAILABLE', 'there is no enabled package key yet')
       return key
     },
@@ -117,20 +150,16 @@ export function openKeys(settings: VaultSettings, clock: Clock): AgentKeys & Key
 
   async function provePasswordKeys(): Promise<Buffer[]> {
     const proven: Buffer[] = []
-    for (const version of await newest((limit) => keys.listPropertiesOfKeyVersions(passwordKeyName, limit))) {
-      if (await provesPasswordKey(version)) proven.push(version)
-    }
+    for (const version of newestTwo(await enabledPasswordKeys())) if (await provesPasswordKey(version)) proven.push(version)
     return proven
   }
 
   async function provePackageKeys(): Promise<Buffer[]> {
     const proven: Buffer[] = []
-    const enabled = await newest((limit) => secrets.listPropertiesOfSecretVersions(packageKeyName, limit))
+    const enabled = newestTwo(await enabledPackageKeys())
     // Disabled since (an abandoned rollover, one without overlap): nobody would hear an event under it.
-    if (lastOpened && !enabled.some((version) => version.equals(lastOpened?.version ?? version))) lastOpened = undefined
-    for (const version of enabled) {
-      if (await packageKey(version)) proven.push(version)
-    }
+    if (lastOpened && !enabled.some((version) => version.equals(lastOpened ?? version))) lastOpened = undefined
+    for (const version of enabled) if (await packageKeys.listed(version)) proven.push(version)
     return proven
   }
 
@@ -164,52 +193,29 @@ interface VersionProperties {
 
 const versionForm = /^[0-9a-f]{32}$/
 
-/** The two newest enabled versions, newest first: two only during a rollover. */
-async function newestEnabled(versions: AsyncIterable<VersionProperties>): Promise<Buffer[]> {
+/** Two only during a rollover. */
+const newestTwo = (versions: readonly Buffer[]) => versions.slice(0, 2)
+
+/** Newest first. */
+async function enabledIn(versions: AsyncIterable<VersionProperties>): Promise<Buffer[]> {
   const enabled: { version: string; createdAt: number }[] = []
-  try {
-    for await (const { version, enabled: on, createdOn } of versions) {
-      if (on && version && versionForm.test(version)) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
-    }
-  } catch (cause) {
-    throw unavailable(cause)
+  for await (const { version, enabled: on, createdOn } of versions) {
+    if (on && version && versionForm.test(version)) enabled.push({ version, createdAt: createdOn?.getTime() ?? 0 })
   }
-  return enabled
-    .sort((a, b) => b.createdAt - a.createdAt)
-    .slice(0, 2)
-    .map(({ version }) => Buffer.from(version, 'hex'))
+  return enabled.sort((a, b) => b.createdAt - a.createdAt).map(({ version }) => Buffer.from(version, 'hex'))
 }
 
 type Limit = { abortSignal: AbortSignal }
 
-/** Not by the signal alone: a sign-in that hangs does not look at it. */
-async function limited<T>(clock: Clock, call: (limit: Limit) => Promise<T>): Promise<T> {
-  const abortSignal = clock.deadline(callMs)
-  const late = Promise.withResolvers<never>()
-  abortSignal.addEventListener('abort', () => late.reject(unavailable(abortSignal.reason)), { once: true })
-  return Promise.race([call({ abortSignal }), late.promise])
+function keyIn(value: string | undefined): KeyObject | undefined {
+  const bytes = Buffer.from(value ?? '', 'base64url')
+  if (bytes.length === 32) return keyOf(bytes)
+  bytes.fill(0)
+  return undefined
 }
 
-/** Undefined for the vault's own "no" about a version or a blob; KEY_UNAVAILABLE for everything else. */
-async function answered<T>(call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call()
-  } catch (error) {
-    if (isFinalNo(error)) return undefined
-    throw unavailable(error)
-  }
+/** Of a blob that does not open. A 400 of a proxy or of the sign-in is none. */
+function isBadParameter(error: unknown): boolean {
+  const { statusCode, code } = (error ?? {}) as { statusCode?: number; code?: string }
+  return statusCode === 400 && code === 'BadParameter'
 }
-
-/** Bad ciphertext, no such version, disabled. A 404 or 400 of a proxy or of the sign-in is none, nor is a closed network's 403. */
-const finalNos = ['400 BadParameter', '404 KeyNotFound', '404 SecretNotFound', '403 KeyDisabled', '403 SecretDisabled']
-
-function isFinalNo(error: unknown): boolean {
-  const { statusCode, code, details } = (error ?? {}) as { statusCode?: number; code?: string; details?: VaultDetails }
-  return [code, details?.error?.innerError?.code].some((word) => finalNos.includes(`${statusCode} ${word}`))
-}
-
-interface VaultDetails {
-  error?: { innerError?: { code?: string } }
-}
-
-const unavailable = (cause: unknown) => new Fault('KEY_UNAVAILABLE', 'the vault did not answer', { cause })

@@ -47,12 +47,12 @@ describe('unlock', () => {
 })
 
 describe('a redelivery of an unlock that was begun', () => {
-  test('with the directory away says "unknown", not "not changed"', async () => {
+  test('with the directory away is given back, and says nothing', async () => {
     const wish = bench.plainWish('frank.locked', 'unlock')
     bench.server.control.fault({ kind: 'dropAfterWrite', operation: 'modify' })
     await bench.deliver(wish)
     bench.server.control.fault({ kind: 'dropBeforeWrite', operation: 'bind' })
-    expect(await bench.outcome(wish, { deliveryCount: 1 })).toEqual({ kind: 'unknown' })
+    await expect(bench.deliver(wish, { deliveryCount: 1 })).rejects.toThrow(expect.objectContaining({ code: 'DIRECTORY_UNAVAILABLE' }))
   })
 })
 

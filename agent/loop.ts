@@ -45,8 +45,8 @@ export interface LoopOptions {
   log: Log
 }
 
-/** Until it is decided what becomes of them. Few: what an agent that hangs has taken is late for whoever waits. */
-const takenAtOnce = 4
+/** Until it is decided what becomes of them. Few: what an agent that hangs, or a dead connection, has taken is late for whoever waits. */
+const takenAtOnce = 2
 const replyTtlMs = 300_000
 const pauseMs = 1_000
 /** A link that lives answers within milliseconds. One that is gone takes the SDK 20 s, and whoever comes next waits for that. */

@@ -5,6 +5,7 @@ import { startTestVault, type TestVault, versionOf } from '../local/vault/test-v
 import type { PackageKey } from '../shared/envelope.ts'
 import type { Request } from '../shared/payload.ts'
 import { messageIdOf, newId, type PasswordKey, sealField, sealReply, sealRequest } from '../shared/seal.ts'
+import { bytesOf } from '../test/bytes-of.ts'
 import { virtualClock } from '../test/virtual-clock.ts'
 import { type AgentKeys, openKeys } from './keys.ts'
 import { type Opened, open, openPassword } from './open.ts'
@@ -67,7 +68,9 @@ const unavailable = expect.objectContaining({ code: 'KEY_UNAVAILABLE' })
 describe('a message', () => {
   test('that is authentic is opened, with what is needed to answer it', async () => {
     const { request, id, messageId, body } = wish()
-    expect(await open({ messageId, body }, tenantId, keys)).toEqual({ kind: 'opened', id, request, key: packageKey, envelope: body })
+    const opened = await open({ messageId, body }, tenantId, keys)
+    expect(opened).toMatchObject({ kind: 'opened', id, request, key: { version: packageKey.version }, envelope: body })
+    expect(opened.kind === 'opened' && bytesOf(opened.key)).toEqual(packageKey.bytes)
   })
 
   test.each<[string, (of: ReturnType<typeof wish>) => { messageId?: unknown; body?: Buffer | undefined }]>([

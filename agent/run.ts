@@ -9,6 +9,7 @@ import { createLog } from '../shared/log.ts'
 import { connectRelay } from '../shared/relay/client.ts'
 import { openCeilings } from './ceilings.ts'
 import { directorySettings, localAuthority, openCredential, relaySettings, renewalOf } from './compose.ts'
+import { coreDumpsOn } from './core-dumps.ts'
 import { keepCertificate } from './credential/renewal.ts'
 import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
@@ -44,7 +45,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   const localCa = localAuthority(settings)
   const journal = openJournal(settings.journalFile, clock.monotonic())
   const credential = openCredential(settings, localCa)
-  const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock)
+  const keys = openKeys({ url: settings.vault.url, credential, localCa }, clock, log)
   const links = openLinks({ file: settings.linksFile, fingerprint: fingerprintOf(settings.rules), now: () => clock.now() })
   const directory = openDirectory(directorySettings(settings), { clock, log, links })
   const tally = createTally()
@@ -71,6 +72,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))
   log('agentStarted', { agent: agentId.toString('hex'), version: packageJson.version })
+  if (coreDumpsOn()) log('coreDumpsOn')
 
   const fatally = (error: unknown) => stop.abort(error)
   void voice.beat(stop.signal)

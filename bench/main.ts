@@ -11,6 +11,7 @@ import { fuzzBench } from './fuzz.ts'
 import { overload, peopleFor } from './overload.ts'
 import { recoveryBench, recoveryFaults, recoveryUsers } from './recovery.ts'
 import type { RecoveryFault } from './recovery-faults.ts'
+import { rolloverBench, rolloverPeople } from './rollover.ts'
 import { scopeBench } from './scope.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
@@ -18,6 +19,7 @@ npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
 npm run bench -- recovery [--only FAULT,FAULT] [--json]
 npm run bench -- overload [--seconds S] [--write-ms MS] [--json]
+npm run bench -- rollover [--json]
 npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
@@ -27,10 +29,12 @@ npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
           ${recoveryFaults.join(', ')}
   overload  three times what an embedded directory takes, for S seconds (default 30), if a change takes it MS (default 150);
           ends with 1 if an answer contradicts the directory
+  rollover  all keys rolled by the timer, by hand, and by switching off and on, under steady load with two agents: exit code 1
+          if a reset failed, or a message went under a disabled version
   fuzz    N envelopes (default 100000) that nobody should send, for one agent: exit code 1 if one was acted on or harmed it
 `
 
-const commands = ['e2e', 'agent', 'scope', 'recovery', 'overload', 'fuzz'] as const
+const commands = ['e2e', 'agent', 'scope', 'recovery', 'overload', 'rollover', 'fuzz'] as const
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 process.exitCode = await main()
@@ -55,6 +59,8 @@ function measure(options: Choice, progress: (line: string) => void) {
     return onSystem({ extraUsers: recoveryUsers(only), bundled: true }, (system) => recoveryBench(system, only, progress))
   if (command === 'overload')
     return onSystem({ extraUsers: peopleFor(options), bundled: true }, (system) => overload(system, options, progress))
+  if (command === 'rollover')
+    return onSystem({ agents: 2, extraUsers: rolloverPeople, bundled: true }, (system) => rolloverBench(system, progress))
   if (command === 'fuzz')
     return onSystem({ extraUsers: 40, bundled: true }, (system) => fuzzBench(system, options.envelopes, options.seed, progress))
   return measureSystem({ ...options, command }, progress)

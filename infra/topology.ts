@@ -108,6 +108,7 @@ export const identities = {
     secrets: { [vault.secrets.package]: ['secrets/getSecret/action', 'secrets/readMetadata/action'] },
     tables: [],
     storageQueues: [],
+    // An application reads itself and rolls its own keys without any permission (docs/keys.md).
     graph: [],
   },
 } as const satisfies Record<string, Identity>

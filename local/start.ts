@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { showReset } from './show-reset.ts'
-import { type System, startSystem } from './system.ts'
+import { adminEnvironment, type System, startSystem } from './system.ts'
 
 const usage = `npm start -- [options]
 
@@ -99,7 +99,9 @@ function readArguments() {
   }
 }
 
-function printAddresses({ url, parts, forest, folder, directory }: System): void {
+function printAddresses(system: System): void {
+  const { url, parts, forest, folder, directory, administration } = system
+  const connection = Object.entries(adminEnvironment(system)).map(([name, value]) => `${name}=${value}`)
   print(`
 Try it yourself:
   API              ${url}/api/reset        (POST {"username": "${forest.users[1]?.upn}"}; then challenge, verify, password)
@@ -107,6 +109,10 @@ Try it yourself:
   mail that was sent  ${parts.mail.addresses.page}
   directory        ${directory.url}
   logs             ${join(folder, 'logs')}
+
+As an administrator, in another terminal (the browser warns of the page's certificate, which is this system's own):
+  export ${connection.join(' ')}
+  npm run admin -- status           sign in as ${administration.people[0]?.name}; as ${administration.people[1]?.name} most is refused
 
 Ctrl-C stops everything.`)
 }

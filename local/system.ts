@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type IdentityName, queues } from '../infra/topology.ts'
+import { systemClock } from '../shared/clock.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, installAgent, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
@@ -35,6 +36,8 @@ export interface SystemOptions {
   identity?: 'certificate' | 'sas'
   /** What the first start of the deployment says; `on` if absent. */
   writeback?: 'on' | 'off'
+  /** How long ago the agents' certificates were made, which then are good for a year. */
+  certificateAgeDays?: number
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -66,6 +69,10 @@ export interface System {
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
   /** Installs (once) and runs one more agent. */
   startAgent(name?: string): Promise<AgentProcess>
+  /** The same installation again (folder, identity, journal), as a supervisor would start it. */
+  startAgain(name: string): Promise<AgentProcess>
+  /** What the function app finds in its environment: whoever has the same is another instance of it. */
+  functionsEnvironment: Record<string, string>
   /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
   killHost(): Promise<{ comeBack(): Promise<void> }>
   close(): Promise<void>
@@ -116,7 +123,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   ): Promise<AgentProcess> {
     const own = credentials.agents[agents.length % credentials.agents.length]
     if (!own) throw new Error('no principal left for another agent')
-    const { certificate, key } = await makeCertificate(name)
+    const made = { ...systemClock, now: () => systemClock.now() - (options.certificateAgeDays ?? 0) * 86_400_000 }
+    const { certificate, key } = await makeCertificate(name, { clock: made })
     await parts.entra.call('addCertificate', own.clientId, certificate)
     const reached = await Promise.all(
       forests.map(async (each) => ({ ...each, target: (await options.agentsReach?.(each.target)) ?? each.target })),
@@ -140,6 +148,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       times,
     })
+    return runInstalled(name, settingsFile)
+  }
+
+  async function runInstalled(name: string, settingsFile: string): Promise<AgentProcess> {
     const agent = runAgent(name, settingsFile, logFolder, options.agentScript ?? shipped?.agent)
     agents.push(agent)
     await agent.event('agentStarted')
@@ -152,7 +164,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), directoryKey, pollS: 0.2 }),
+      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), pollS: 0.2, directoryKey }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -170,8 +182,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }
     const settings = { ...settingsFor(cloud, credentials, times), ...own }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
-    const beginHost = (port: number) =>
-      begin('host', { ...app, settings: { ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` }, port }, identity)
+    const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })
+    const beginHost = (port: number) => begin('host', { ...app, settings: settingsAt(port), port }, identity)
     const { port, host } = await onFreePort(options.ports?.http ?? 0, beginHost)
     const parts = { ...cloud, host }
     const system: System = {
@@ -188,6 +200,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),
+      startAgain: (name) => runInstalled(name, join(folder, name, 'agent.json')),
+      functionsEnvironment: { ...settingsAt(port), ...identity },
       async killHost() {
         await parts.host.kill()
         const comeBack = async () => {
@@ -205,6 +219,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     throw error
   }
 }
+
+/** What `npm run admin` needs to know of this system, as environment variables. */
+export const adminEnvironment = ({ url, tenantId, administration, parts, folder }: System) => ({
+  WRITEBACK_URL: url,
+  WRITEBACK_TENANT: tenantId,
+  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
+  WRITEBACK_API: administration.api.uri,
+  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
+  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
+})
 
 type Begin = <N extends keyof Parts>(
   name: N,

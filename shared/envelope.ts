@@ -17,6 +17,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import { encode } from 'cborg'
 import { Fault } from './fault.ts'
+import type { SecretKey } from './secret.ts'
 
 export type Direction = 'request' | 'reply' | 'event'
 
@@ -27,10 +28,10 @@ export interface Exchange {
   id: Uint8Array
 }
 
-/** `version`: 16 raw bytes, the Key Vault version of the secret; `bytes`: 32. */
+/** `version`: 16 raw bytes, the Key Vault version of the secret; `bytes`: 32, in a cache as a KeyObject. */
 export interface PackageKey {
   version: Uint8Array
-  bytes: Uint8Array
+  bytes: SecretKey
 }
 
 export const protocol = 'password-writeback/1/'
@@ -53,7 +54,7 @@ export function sealEnvelope(plaintext: Uint8Array, key: PackageKey, exchange: E
   const header = Buffer.concat([prefix, key.version, middle, iv])
   if (key.version.length !== kidBytes || iv.length !== ivBytes) throw new TypeError('a key version has 16 bytes and an iv 12')
   const aad = encStructure(header.subarray(protectedAt, protectedEnd), externalAad(exchange))
-  const sealed = aeadSeal(exchangeKey(key.bytes, exchange), iv, aad, plaintext)
+  const sealed = withExchangeKey(key, exchange, (own) => aeadSeal(own, iv, aad, plaintext))
   return Buffer.concat([header, byteStringHead(sealed.length), sealed])
 }
 
@@ -67,7 +68,7 @@ export function openEnvelope(envelope: Uint8Array, key: PackageKey, exchange: Ex
   const { kid, iv, header, ciphertext } = split(envelope)
   if (!kid.equals(key.version)) throw rejected()
   const aad = encStructure(header.subarray(protectedAt, protectedEnd), externalAad(exchange))
-  return aeadOpen(exchangeKey(key.bytes, exchange), iv, aad, ciphertext)
+  return withExchangeKey(key, exchange, (own) => aeadOpen(own, iv, aad, ciphertext))
 }
 
 export const rejected = () => new Fault('ENVELOPE_REJECTED', 'the message could not be opened', { permanent: true })
@@ -95,9 +96,19 @@ function byteStringHead(length: number): Buffer {
 }
 
 /** HKDF-SHA-256 (RFC 5869), 32 bytes. */
-export function exchangeKey(packageKey: Uint8Array, { direction, tenantId, id }: Exchange): Buffer {
+export function exchangeKey(packageKey: SecretKey, { direction, tenantId, id }: Exchange): Buffer {
   const info = Buffer.concat([Buffer.from(protocol + direction, 'utf8'), tenantId])
   return Buffer.from(hkdfSync('sha256', packageKey, id, info, 32))
+}
+
+/** Lends the key of an exchange, which is zeroed afterwards. */
+export function withExchangeKey<T>({ bytes }: PackageKey, exchange: Exchange, work: (key: Buffer) => T): T {
+  const key = exchangeKey(bytes, exchange)
+  try {
+    return work(key)
+  } finally {
+    key.fill(0)
+  }
 }
 
 const externalAad = ({ direction, tenantId, id }: Exchange) => encode([1, direction, tenantId, id])

@@ -32,6 +32,12 @@ export type Link = {
 
 export type EvidenceRecord = Link & EvidenceFacts
 
+/** What came from somewhere else, and can be looked at as part of a chain. */
+export const isLink = (value: unknown): value is Link => {
+  const { sequence, previous } = (value ?? {}) as Partial<Link>
+  return Number.isSafeInteger(sequence) && typeof previous === 'string'
+}
+
 export interface Head {
   sequence: number
   hash: string

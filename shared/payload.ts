@@ -16,13 +16,17 @@ export const flags = { unlock: 1, mustChange: 2 } as const
 
 const guid = bytes(16)
 const blob = bytes(256)
+const anchor = text(64)
+
+/** Whether a request can be about whoever goes by this source anchor. */
+export const isSourceAnchor = (value: string): boolean => anchor.fits(value)
 
 const requestShape = {
   operation: [1, uint(operations.length - 1)],
   issuedAt: [2, uint()],
   startWithinMs: [3, uint(600_000)],
   cloudAnchor: [4, optional(guid)],
-  sourceAnchor: [5, optional(text(64))],
+  sourceAnchor: [5, optional(anchor)],
   passwordKey: [6, optional(guid)],
   newPassword: [7, optional(blob)],
   oldPassword: [8, optional(blob)],

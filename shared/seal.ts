@@ -5,7 +5,7 @@
  * blob of another field, request or person does not fit. Both ends refuse with the one ENVELOPE_REJECTED.
  */
 import { constants, createHash, createHmac, type KeyObject, publicEncrypt, randomBytes, timingSafeEqual } from 'node:crypto'
-import { exchangeKey, openEnvelope, type PackageKey, protocol, rejected, sealEnvelope } from './envelope.ts'
+import { openEnvelope, type PackageKey, protocol, rejected, sealEnvelope, withExchangeKey } from './envelope.ts'
 import { type AgentEvent, decodeEvent, encodeEvent } from './event.ts'
 import { passwordProblem } from './password.ts'
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, type Reply, type Request } from './payload.ts'
@@ -89,6 +89,4 @@ function fieldBinding(field: SealedField, id: Uint8Array, sourceAnchor: string):
 
 /** onboard's answer, HMAC-SHA-256(reply key, probe): shows that an agent opened the probe, without sending it back. */
 export const probeProof = (key: PackageKey, tenantId: Uint8Array, id: Uint8Array, probe: Uint8Array): Buffer =>
-  createHmac('sha256', exchangeKey(key.bytes, { direction: 'reply', tenantId, id }))
-    .update(probe)
-    .digest()
+  withExchangeKey(key, { direction: 'reply', tenantId, id }, (own) => createHmac('sha256', own).update(probe).digest())

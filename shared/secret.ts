@@ -5,6 +5,7 @@
  * `use`, and `wipe` zeroes the bytes when the one thing the password was needed for is done. Strings that JavaScript
  * made on the way in (the parsed request body) cannot be zeroed: SECURITY.md says so.
  */
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import { Fault } from './fault.ts'
 
@@ -51,4 +52,17 @@ export class Secret {
   [inspect.custom](): string {
     return shown
   }
+}
+
+/** Bytes where somebody else keeps them, as a test does; everything that is kept is a KeyObject. */
+export type SecretKey = KeyObject | Uint8Array
+
+/**
+ * A key out of bytes, which are zeroed. A KeyObject cannot be printed, and its memory, outside JavaScript's, is zeroed when
+ * nobody holds it any more: so a cache may drop a key that is still in use (test/zeroed.test.ts).
+ */
+export function keyOf(bytes: Buffer): KeyObject {
+  const key = createSecretKey(bytes)
+  bytes.fill(0)
+  return key
 }

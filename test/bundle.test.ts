@@ -158,15 +158,16 @@ async function loadedApp(appFolder: string): Promise<Loaded> {
 }
 
 function declared() {
-  const { deliverChallenge, onAgentEvent, sweepReplies } = triggers
-  const http = routes.map(({ name, method, route, auth }) => ({
+  const { deliverChallenge, onAgentEvent, sweepReplies, keepKeys } = triggers
+  const http = routes.map(({ name, method, route }) => ({
     name,
-    trigger: { type: 'httpTrigger', methods: [method], route, authLevel: auth },
+    trigger: { type: 'httpTrigger', methods: [method], route, authLevel: 'anonymous' },
   }))
   const others = [
     { name: 'deliverChallenge', trigger: { type: 'queueTrigger', ...deliverChallenge } },
     { name: 'onAgentEvent', trigger: { type: 'serviceBusTrigger', ...onAgentEvent } },
     { name: 'sweepReplies', trigger: { type: 'timerTrigger', ...sweepReplies } },
+    { name: 'keepKeys', trigger: { type: 'timerTrigger', ...keepKeys } },
   ]
   return [...http, ...others].map(({ name, trigger }) => ({ name, trigger: expect.objectContaining({ direction: 'in', ...trigger }) }))
 }

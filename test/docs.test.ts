@@ -17,7 +17,9 @@ import { readSettings as readAgentSettings } from '../agent/settings.ts'
 import { answers } from '../functions/http/answers.ts'
 import { problems } from '../functions/http/problem.ts'
 import { readSettings as readFunctionsSettings, settingsSchema } from '../functions/settings.ts'
-import { queues } from '../infra/topology.ts'
+import { exitCodes as adminExitCodes } from '../infra/cli/command.ts'
+import { commands, connection } from '../infra/cli/run.ts'
+import { queues, vault } from '../infra/topology.ts'
 import { faultCodes } from '../shared/fault.ts'
 import { createLog, type EventName, events } from '../shared/log.ts'
 import { linkConditions, outcomes } from '../shared/outcome.ts'
@@ -253,8 +255,8 @@ describe('outcomes.md', () => {
   test('events and who writes them', () => {
     const writes = (folders: RegExp, event: string) => new RegExp(`'${event}'`).test(texts(folders))
     const writers = (event: string) => {
-      const agent = writes(/^agent|^shared\/relay/, event)
-      const functions = writes(/^functions|^shared\/relay/, event)
+      const agent = writes(/^agent|^shared\/(relay|vault-trouble)/, event)
+      const functions = writes(/^functions|^shared\/(relay|vault-trouble)/, event)
       return agent && functions ? 'both' : agent ? 'agent' : functions ? 'functions' : 'nothing yet'
     }
     const inCode = Object.entries(events).map(([event, { id, level }]) => [event, String(id), level, writers(event)])
@@ -310,6 +312,15 @@ describe('operating.md', () => {
     const flags = [...Object.keys(configureOptions), ...Object.keys(editOptions)].map((flag) => `--${flag}`).sort()
     expect(column(table('operating', 'Options of configure'), 'option').sort()).toEqual(flags)
     expect([...new Set(configureUsage.match(/(?<=^ +)--[a-z-]+/gm))].sort()).toEqual(flags)
+  })
+
+  test('npm run admin: commands, where the API is, exit codes', () => {
+    const inCode = Object.values(commands).map(({ usage, summary }) => [usage, summary])
+    expect(pick(table('operating', 'Commands'), 'command', 'what it does')).toEqual(inCode)
+    const flags = Object.entries(connection).map(([flag, { variable, meaning }]) => [`--${flag}`, variable, meaning])
+    expect(pick(table('operating', 'Where the API is'), 'flag', 'variable', 'meaning')).toEqual(flags)
+    const codes = Object.entries(adminExitCodes).map(([name, code]) => [String(code), name])
+    expect(pick(table('operating', 'Exit codes of npm run admin'), 'code', 'name')).toEqual(codes)
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */
@@ -427,7 +438,30 @@ describe('deploy.md', () => {
   })
 })
 
-test.each(Object.entries(docs))('what %s.md points at exists', (_name, text) => {
+describe('keys.md', () => {
+  const keys = read('docs/keys.md')
+
+  test('every key of the vault and every setting that holds or names a secret', () => {
+    const ofAgent = [...read('agent/settings.ts').matchAll(/^ {2}\['(?:relay|identity)\.(\w+)', /gm)].map(([, name = '']) => name)
+    expect(ofAgent.length).toBeGreaterThan(4)
+    const ofFunctions = Object.keys(settingsSchema.shape).filter((name) => /^(ServiceBus|DataStorage|MAIL_URL|LOCAL_CA_FILE)$/.test(name))
+    const all = [...Object.values(vault.keys), ...Object.values(vault.secrets), ...ofAgent, 'bindPasswordFile', ...ofFunctions]
+    expect(all.filter((name) => !keys.includes(name))).toEqual([])
+  })
+
+  test('who holds it and how it is replaced, line by line', () => {
+    const section = keys.split('## Every key and credential')[1]?.split('\n## ')[0] ?? ''
+    const lines = section.split('\n').filter((line) => /^\| (?!what|---)/.test(line))
+    expect(lines.length).toBeGreaterThan(25)
+    const isWhole = (line: string) =>
+      cells(line)
+        .slice(0, 2)
+        .every((cell) => cell.length > 3)
+    expect(lines.filter((line) => !isWhole(line))).toEqual([])
+  })
+})
+
+test.each(Object.entries({ ...docs, keys: read('docs/keys.md') }))('what %s.md points at exists', (_name, text) => {
   const paths = [...text.matchAll(/`((?:functions|agent|shared|infra|local|test|docs)\/[\w./-]+)`/g)].map(([, path = '']) => path)
   const links = [...text.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = '']) => `docs/${path}`)
   expect([...paths, ...links].filter((path) => !existsSync(new URL(path, root)))).toEqual([])

@@ -6,6 +6,7 @@
 import { link, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { makeAuthority } from '../../local/ca.ts'
 import type { RegisteredApplication } from '../../local/entra/applications.ts'
@@ -16,9 +17,9 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import { Secret } from '../../shared/secret.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
-import { makeCertificate, type OwnCertificate, privatePem, publicPem, readPublic } from './certificate.ts'
+import { type Certificate, makeCertificate, type OwnCertificate, privatePem, publicPem, readPublic } from './certificate.ts'
 import { type CertificateFiles, certificateFiles, nextOf, oldOf, writeNew } from './files.ts'
-import { graphScope, openApplication } from './graph.ts'
+import { type ApplicationInGraph, graphScope, openApplication } from './graph.ts'
 import { keepCertificate, look, type RenewalDeps } from './renewal.ts'
 import { signInBy, signInByFile } from './sign-in.ts'
 
@@ -32,11 +33,13 @@ let graph: StandIn<GraphAddresses, GraphControl>
 let due: OwnCertificate
 let young: OwnCertificate
 let expired: OwnCertificate
+let aging: OwnCertificate
+let fresh: OwnCertificate
 
 beforeAll(async () => {
   tenant = await startTestTenant()
   graph = await startGraph({ tls: tenant.tls, entra: tenant.trust, directory: tenant.directory })
-  ;[due, young, expired] = await Promise.all([made(183), made(181), made(366)])
+  ;[due, young, expired, aging, fresh] = await Promise.all([made(183), made(181), made(366), made(340), made(0)])
 })
 afterAll(async () => {
   await graph.close()
@@ -60,6 +63,7 @@ async function install(own: OwnCertificate): Promise<void> {
   register(own)
 }
 
+const patience = { timeout: 20_000, interval: 5 }
 const signIn = () => ({ tenantId, clientId: agent.clientId, authority: tenant.entra.addresses.authorityHost, localCa: tenant.tls.ca })
 const credential = () => signInByFile(certificateFiles(file), async () => undefined, signIn())
 
@@ -68,7 +72,7 @@ function deps(over: Partial<RenewalDeps> = {}): RenewalDeps {
   return {
     files: certificateFiles(file),
     passphrase: async () => undefined,
-    commonName: 'agent',
+    make: async () => fresh,
     application: (own) =>
       openApplication({
         graphUrl: graph.addresses.url,
@@ -101,7 +105,7 @@ const names = () => events.map(([name]) => name)
 describe('at six months', () => {
   it('there is a new one, in use at once; the old one is removed at the next look and not before', async () => {
     await install(due)
-    await look(deps())
+    await look(deps({ make: () => makeCertificate('agent', Date.now()) }))
     const [now] = await onDisk()
     expect(await onDisk()).toEqual([now, false, due.thumbprint])
     expect(now).not.toBe(due.thumbprint)
@@ -139,7 +143,7 @@ describe('at six months', () => {
     }
     let seen = 0
     const resting = async () => {
-      await vi.waitFor(() => expect(rests).toBeGreaterThan(seen), { interval: 5 })
+      await vi.waitFor(() => expect(rests).toBeGreaterThan(seen), patience)
       seen = rests
     }
     void keepCertificate(deps({ clock: counted }), stop.signal)
@@ -151,13 +155,13 @@ describe('at six months', () => {
     clock.stepWall(dayMs - 4 * 3_600_000)
     await resting()
     await clock.advance(3_600_000)
-    await vi.waitFor(() => expect(names()).toEqual(['certificateRenewed']), { interval: 5 })
+    await vi.waitFor(() => expect(names()).toEqual(['certificateRenewed']), patience)
     const second = await following.getToken(graphScope)
     expect(second?.token).not.toBe(first?.token)
     await resting()
     clock.stepWall(-3_600_000)
     await clock.advance(3_600_000)
-    await vi.waitFor(() => expect(names()).toEqual(['certificateRenewed', 'certificateRemoved']), { interval: 5 })
+    await vi.waitFor(() => expect(names()).toEqual(['certificateRenewed', 'certificateRemoved']), patience)
     expect(await registered()).toHaveLength(1)
     stop.abort()
   })
@@ -188,23 +192,46 @@ describe('at six months', () => {
 
 class Killed extends Error {}
 
-/** The agent ends when it has done, or is about to do, this many things that somebody else can see. */
-function killedAfter(steps: number, seen: () => Promise<void>): { deps: RenewalDeps; done(): number } {
-  let count = 0
+/** Entra ID and Graph as far as it matters here: who is registered may sign in, and register others. */
+function smallTenant(...first: OwnCertificate[]) {
+  const known = new Map<string, Certificate>(first.map((each) => [each.thumbprint, each]))
+  const refused = { kind: 'refused', status: 401, aadsts: '700027' } as const
+  const shown = ({ der, thumbprint }: Certificate) => ({ keyId: thumbprint, key: der.toString('base64') })
+  const done = { kind: 'done', value: undefined } as const
+  const application = (own: OwnCertificate): ApplicationInGraph => ({
+    read: async () =>
+      known.has(own.thumbprint) ? { kind: 'done', value: { objectId: 'x', keys: [...known.values()].map(shown) } } : refused,
+    async addKey(certificate) {
+      known.set(certificate.thumbprint, certificate)
+      return done
+    },
+    async removeKey(keyId) {
+      known.delete(keyId)
+      return done
+    },
+    writeKeys: () => expect.unreachable(),
+  })
+  const proveSignIn = async (own: OwnCertificate) => {
+    if (!known.has(own.thumbprint)) throw new Error('AADSTS700027')
+  }
+  return { known, application, proveSignIn }
+}
+
+/** The agent ends when it has done this many of the things that somebody else can see. */
+function killedAfter(steps: number, whole: RenewalDeps): { deps: RenewalDeps; wasKilled(): boolean } {
+  let left = steps
   const counted =
     <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
-      if (count >= steps) throw new Killed()
+      if (left <= 0) throw new Killed()
       const result = await work(...args)
-      count += 1
-      if (count < steps) return result
-      await seen()
-      throw new Killed()
+      left -= 1
+      if (left === 0) throw new Killed()
+      return result
     }
-  const whole = deps()
   const files = Object.fromEntries(Object.entries(whole.files).map(([name, work]) => [name, counted(work)])) as unknown as CertificateFiles
   return {
-    done: () => count,
+    wasKilled: () => left <= 0,
     deps: {
       ...whole,
       files,
@@ -218,46 +245,53 @@ function killedAfter(steps: number, seen: () => Promise<void>): { deps: RenewalD
 }
 
 describe('killed', () => {
-  /** Of those the agent signs in by: the one in use, and the one before. */
-  async function expectUsable(): Promise<void> {
-    const [current, , old] = await onDisk()
-    const known = await registered()
-    expect([current, old].filter((each) => known.includes(each || '')).length).toBeGreaterThan(0)
+  /** How often the agent was killed, each time so many steps after it started; in the end it is left alone. */
+  async function live(kills: readonly number[]): Promise<boolean> {
+    await Promise.all([file, nextOf(file), oldOf(file)].map((each) => rm(each, { force: true })))
+    await writeNew(file, privatePem(due))
+    const { known, ...tenant } = smallTenant(due)
+    /** Of those the agent signs in by: the one in use, and the one before. */
+    const expectUsable = async () => {
+      const [current, , old] = await onDisk()
+      expect([current, old].some((each) => known.has(each || ''))).toBe(true)
+    }
+    let wasKilled = false
+    for (const steps of kills) {
+      const one = killedAfter(steps, deps(tenant))
+      for (let looks = 0; looks < 3 && !one.wasKilled(); looks++) await look(one.deps)
+      wasKilled = one.wasKilled()
+      await expectUsable()
+    }
+    for (let looks = 0; looks < 2; looks++) {
+      await look(deps(tenant))
+      await expectUsable()
+    }
+    expect([await onDisk(), [...known.keys()]]).toEqual([[fresh.thumbprint, false, false], [fresh.thumbprint]])
+    return wasKilled
   }
 
-  it('after each of its steps: the next start goes on, and there is a usable certificate at every instant', async () => {
-    let steps = 0
-    for (let finished = false; !finished; steps++) {
-      await rm(file, { force: true })
-      await Promise.all([rm(nextOf(file), { force: true }), rm(oldOf(file), { force: true })])
-      events = []
-      await install(due)
-      const first = killedAfter(steps, expectUsable)
-      await look(first.deps)
-      await look(first.deps)
-      finished = first.done() < steps
-      for (let looks = 0; looks < 2; looks++) {
-        await expectUsable()
-        await look(deps())
-      }
-      await expectUsable()
-      const [current, next, old] = await onDisk()
-      expect([next, old, await registered()], `killed after ${steps}`).toEqual([false, false, [current]])
-      expect(current).not.toBe(due.thumbprint)
-      expect((await credential().getToken(graphScope))?.token).toBeTruthy()
-    }
+  it('after each of its steps: the next start goes on, and there is a usable certificate at that instant', async () => {
+    let steps = 1
+    while (await live([steps])) steps += 1
     expect(steps).toBeGreaterThan(12)
+  })
+
+  it('again and again, wherever', async () => {
+    const kills = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 2, maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(kills, async (each) => void (await live(each))),
+      { numRuns: 20 },
+    )
   })
 
   it('between the two halves of taking it into use', async () => {
     await install(due)
-    const next = await makeCertificate('agent', Date.now())
-    await writeNew(nextOf(file), privatePem(next))
-    register(due, next)
+    await writeNew(nextOf(file), privatePem(fresh))
+    register(due, fresh)
     await link(file, oldOf(file))
     await look(deps())
     await look(deps())
-    expect([await onDisk(), await registered()]).toEqual([[next.thumbprint, false, false], [next.thumbprint]])
+    expect([await onDisk(), await registered()]).toEqual([[fresh.thumbprint, false, false], [fresh.thumbprint]])
   })
 })
 
@@ -332,21 +366,19 @@ describe('expired', () => {
   })
 
   it('a month before, it says how long is left', async () => {
-    const old = await makeCertificate('agent', ago(340))
-    await install(old)
+    await install(aging)
     await look(deps({ files: { ...certificateFiles(file), addNext: () => Promise.reject(new Error('x')) } }))
-    expect(events[0]).toEqual(['certificateExpiring', { certificate: old.thumbprint, count: 25 }])
+    expect(events[0]).toEqual(['certificateExpiring', { certificate: aging.thumbprint, count: 25 }])
   })
 
   it('its successor is taken over as soon as an administrator has registered it', async () => {
     await install(expired)
-    const next = await makeCertificate('agent', Date.now())
-    await writeNew(nextOf(file), privatePem(next))
+    await writeNew(nextOf(file), privatePem(fresh))
     await look(deps())
     expect(events.at(-1)).toEqual(['certificateNotRenewed', { operation: 'add', fault: 'CertificateExpired' }])
-    register(expired, next)
+    register(expired, fresh)
     await look(deps())
-    expect((await onDisk())[0]).toBe(next.thumbprint)
+    expect((await onDisk())[0]).toBe(fresh.thumbprint)
     expect((await credential().getToken(graphScope))?.token).toBeTruthy()
   })
 

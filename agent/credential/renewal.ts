@@ -16,16 +16,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
-import {
-  type Certificate,
-  isExpired,
-  makeCertificate,
-  type OwnCertificate,
-  privatePem,
-  readPrivate,
-  readPublic,
-  renewalDueAt,
-} from './certificate.ts'
+import { type Certificate, isExpired, type OwnCertificate, privatePem, readPrivate, readPublic, renewalDueAt } from './certificate.ts'
 import type { CertificateFiles } from './files.ts'
 import { type ApplicationInGraph, keyOf, type Refused } from './graph.ts'
 import { proofOfPossession } from './proof.ts'
@@ -34,7 +25,8 @@ import { type Passphrase, refusalCode } from './sign-in.ts'
 export interface RenewalDeps {
   files: CertificateFiles
   passphrase: Passphrase
-  commonName: string
+  /** A new one, with a key of its own. */
+  make(): Promise<OwnCertificate>
   /** The application as this certificate sees it. */
   application(own: OwnCertificate): ApplicationInGraph
   /** Signs in anew; rejects as the SDK does. */
@@ -91,7 +83,7 @@ async function renew(deps: RenewalDeps, at: (operation: Operation) => void, sign
     if (old === pem) await files.dropOld() // kept, and then nothing was there to take its place
     if (!current.selfSigned || clock.now() < renewalDueAt(current) || isExpired(current, clock.now())) return
     at('make')
-    await files.addNext(privatePem(await makeCertificate(deps.commonName, clock.now()), passphrase))
+    await files.addNext(privatePem(await deps.make(), passphrase))
     return renew(deps, at, signal)
   }
   const successor = readPrivate(next, passphrase)

@@ -5,6 +5,7 @@
  * and is told how, or signs in by device code and it is done. Run it as the account the agent runs as.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { ownName } from '../credential/certificate.ts'
@@ -79,7 +80,8 @@ export async function enrol(enrolment: Enrolment): Promise<Enrolled> {
 async function plan({ settingsFile, certificateFile, clock = systemClock, ...choice }: Enrolment) {
   const settings = await readEnrolSettings(settingsFile)
   const making: Making = {
-    certificateFile: certificateFile ?? settings.identity.certificateFile ?? defaultCertificateFile(settings),
+    // The settings name it, and the agent may run elsewhere.
+    certificateFile: resolve(certificateFile ?? settings.identity.certificateFile ?? defaultCertificateFile(settings)),
     passphraseFile: settings.identity.passphraseFile,
     renew: choice.renew ?? false,
     force: choice.force ?? false,

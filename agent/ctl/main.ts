@@ -17,7 +17,7 @@ const subcommands: readonly Subcommand[] = [
   { name: 'enrol', summary: 'make the certificate this agent signs in with, and have it registered', load: () => import('./enrol.ts') },
   { name: 'grant', summary: 'give the service account its permissions in Active Directory, or show how', load: () => import('./grant.ts') },
   { name: 'doctor', summary: 'check what an agent needs, or whether a reset would work for one person', load: () => import('./doctor.ts') },
-  { name: 'sas-key', summary: "change the keys of this agent's SAS rule, one after the other", load: () => import('./sas-key.ts') },
+  { name: 'sas', summary: "change the keys of this agent's SAS rule, one after the other", load: () => import('./sas.ts') },
   {
     name: 'scope',
     summary: 'report who is in scope of the synchronization rules, and who is not and why',

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { anyBytes, bent } from '../../test/hostile.ts'
-import { type Sample, startSample } from './directory.fixture.ts'
+import { startBending } from './bending.fixture.ts'
+import { authority, host, type Sample, startSample } from './directory.fixture.ts'
 import { isProtectedSid, protectedRids } from './protected.ts'
 
 function sid(...numbers: number[]): Buffer {
@@ -37,17 +38,33 @@ describe('not protected', () => {
     ['NT SERVICE with a protected number', sid(80, 1, 2, 3, 512)],
     ['a shorter SID under 21', sid(21, 512)],
     ['a longer SID under 32', sid(32, 1, 544)],
-    ['cut short', inDomain(512).subarray(0, 20)],
-    ['nothing', Buffer.alloc(0)],
   ])('%s', (_, bytes) => {
     expect(isProtectedSid(bytes)).toBe(false)
   })
+})
+
+const noSid = expect.objectContaining({ code: 'DIRECTORY_CONFIGURATION' })
+
+test.each([
+  ['cut short', inDomain(512).subarray(0, 20)],
+  ['with something behind it', Buffer.concat([inDomain(513), Buffer.alloc(4)])],
+  ['of another revision', Buffer.concat([Buffer.of(2), inDomain(513).subarray(1)])],
+  ['of no numbers', sid()],
+  ['of sixteen numbers', sid(...Array.from({ length: 16 }, () => 21))],
+  ['nothing', Buffer.alloc(0)],
+])('what is no SID is a fault, and not "not protected": %s', (_, bytes) => {
+  expect(() => isProtectedSid(bytes)).toThrow(noSid)
 })
 
 test('of any bytes: protected only under the two authorities that are meant', () => {
   const good = [inDomain(512), inDomain(513), builtin(544), builtin(545)] as const
   fc.assert(
     fc.property(fc.oneof(anyBytes(80), bent(...good)), (bytes) => {
+      const numbers = bytes[1] ?? 0
+      if (bytes[0] !== 1 || numbers < 1 || numbers > 15 || bytes.length !== 8 + 4 * numbers) {
+        expect(() => isProtectedSid(bytes)).toThrow(noSid)
+        return
+      }
       const [first, rid] = [8, bytes.length - 4].map((at) => (at >= 0 && at + 4 <= bytes.length ? bytes.readUInt32LE(at) : -1))
       const kind = first === 21 ? protectedRids.domain : first === 32 ? protectedRids.builtin : {}
       const length = first === 21 ? 28 : 16
@@ -81,6 +98,19 @@ describe('in the directory', () => {
     const { dn } = sample.person('ivan.nested')
     sample.server.control.setAttributes(dn, { adminCount: null })
     expect(await sample.find('ivan.nested')).toMatchObject({ protected: true })
+  })
+
+  test('of somebody with a group that is no SID nobody can say that they are not protected', async () => {
+    const certificate = await authority.issue({ commonName: host, dnsNames: [host], ipAddresses: [] })
+    const controller = sample.own(await startBending(certificate, Number(new URL(sample.server.addresses.ldap ?? '').port)))
+    controller.bend({
+      entry: (attributes) =>
+        attributes.map((each) =>
+          each.name.toLowerCase() === 'tokengroups' ? { ...each, values: [...each.values, inDomain(512).subarray(0, 20)] } : each,
+        ),
+    })
+    const directory = sample.open({ addresses: { [host]: `127.0.0.1:${controller.port}` } })
+    await expect(sample.find('alice.adams', directory)).rejects.toEqual(noSid)
   })
 
   test('the built-in administrator is protected without any mark', async () => {

@@ -6,6 +6,8 @@
  * Sources: [MS-ADTS] 3.1.1.6.1 Protected Objects; "Appendix C: Protected Accounts and Groups in Active Directory";
  * RIDs: [MS-DTYP] 2.4.2.4.
  */
+import { Fault } from '../../shared/fault.ts'
+
 /** `domain`: the last number of S-1-5-21-<three numbers>-RID, in whichever domain; `builtin`: of S-1-5-32-RID. */
 export const protectedRids = {
   domain: {
@@ -33,10 +35,15 @@ const ntAuthority = 5
 const domainSids = 21
 const builtinSids = 32
 
-/** SID: revision, count, 48-bit authority (big-endian), then `count` 32-bit numbers (little-endian); [MS-DTYP] 2.4.2.2. */
+/**
+ * SID: revision 1, count, 48-bit authority (big-endian), then `count` 32-bit numbers (little-endian), 15 at most; [MS-DTYP] 2.4.2.2.
+ * What is none says nothing about who is protected: DIRECTORY_CONFIGURATION, never "not protected".
+ */
 export function isProtectedSid(sid: Buffer): boolean {
   const count = sid[1] ?? 0
-  if (sid.length !== 8 + 4 * count || count === 0 || sid.readUIntBE(2, 6) !== ntAuthority) return false
+  if (sid[0] !== 1 || count < 1 || count > 15 || sid.length !== 8 + 4 * count)
+    throw new Fault('DIRECTORY_CONFIGURATION', `a SID of ${sid.length} bytes is none`, { permanent: true })
+  if (sid.readUIntBE(2, 6) !== ntAuthority) return false
   const first = sid.readUInt32LE(8)
   const rid = sid.readUInt32LE(sid.length - 4)
   if (first === domainSids && count === 5) return Object.hasOwn(protectedRids.domain, rid)

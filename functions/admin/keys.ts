@@ -4,27 +4,26 @@
  */
 
 import type { EvidenceRecord } from '../../shared/evidence.ts'
-import type { Answer, Json } from '../http/problem.ts'
+import type { Answer } from '../http/problem.ts'
 import type { Chain, Evidence } from '../keys/evidence.ts'
 import type { KeyPointer } from '../keys/pointer.ts'
+import { maxKeyAgeMs } from '../keys/rollover.ts'
+import type { ShownRun } from '../keys/run.ts'
 import { passwordKeyName, type Vault, type VersionFacts } from '../keys/vault.ts'
-
-/** Versions older than this are rolled by the timer. */
-export const rolledAfterMs = 182 * 24 * 3_600_000
 
 export interface ManageKeysDeps {
   vault: Pick<Vault, 'secretVersions' | 'passwordKeyVersions'>
   /** As it is stored now; not what an instance remembers. */
   pointer(): Promise<KeyPointer | undefined>
-  /** The rollover under way, if there is one. */
-  run(): Promise<({ id: string } & { [name: string]: Json | undefined }) | undefined>
+  /** The run under way, or the last one. */
+  run(): Promise<ShownRun | undefined>
   evidence: Pick<Evidence, 'read'>
 }
 
 export const manageKeys =
   ({ vault, pointer, run, evidence }: ManageKeysDeps) =>
   async (): Promise<Answer> => {
-    const [named, underWay, { records, chain }, packageKeys, passwordKeys, stateKeys] = await Promise.all([
+    const [named, lastRun, { records, chain }, packageKeys, passwordKeys, stateKeys] = await Promise.all([
       pointer(),
       run(),
       evidence.read(),
@@ -33,16 +32,16 @@ export const manageKeys =
       vault.secretVersions('state-key'),
     ])
     const keys = [
-      ...seen('package-key', packageKeys, named?.packageKey, underWay?.id),
-      ...seen(passwordKeyName, passwordKeys, named?.passwordKey, underWay?.id),
-      ...seen('state-key', stateKeys, named?.stateKey, underWay?.id),
+      ...seen('package-key', packageKeys, named?.packageKey, lastRun?.id),
+      ...seen(passwordKeyName, passwordKeys, named?.passwordKey, lastRun?.id),
+      ...seen('state-key', stateKeys, named?.stateKey, lastRun?.id),
     ]
     const oldest = Math.min(...keys.flatMap(({ state, createdAt }) => (state === 'current' ? createdAt : [])))
-    const body: Body = { keys, run: underWay, history: records, chain }
-    return { status: 200, body: Number.isFinite(oldest) ? { ...body, nextRolloverAt: oldest + rolledAfterMs } : body }
+    const body: Body = { keys, run: lastRun, history: records, chain }
+    return { status: 200, body: Number.isFinite(oldest) ? { ...body, nextRolloverAt: oldest + maxKeyAgeMs } : body }
   }
 
-type Body = { keys: SeenVersion[]; run: { [name: string]: Json | undefined } | undefined; history: EvidenceRecord[]; chain: Chain }
+type Body = { keys: SeenVersion[]; run: ShownRun | undefined; history: EvidenceRecord[]; chain: Chain }
 type State = 'current' | 'new' | 'old' | 'disabled'
 type SeenVersion = { name: string; version: string; state: State; createdAt: number }
 

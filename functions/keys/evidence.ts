@@ -18,7 +18,7 @@ import {
   type Head,
   headOf,
   headText,
-  type Link,
+  isLink,
   parseHead,
   problemsOf,
 } from '../../shared/evidence.ts'
@@ -157,10 +157,7 @@ function sorted(found: readonly { rowKey: string; value: unknown }[], rejected: 
   return { records, occupied, problems }
 }
 
-const isRecord = (value: unknown): value is EvidenceRecord => {
-  const { sequence, previous } = (value ?? {}) as Partial<Link>
-  return Number.isSafeInteger(sequence) && typeof previous === 'string'
-}
+const isRecord = (value: unknown): value is EvidenceRecord => isLink(value)
 
 /** A row that was moved here still says whose it was; that is a hint, for its MAC does not fit. */
 const unfit = (place: number, claimed: number | undefined) =>

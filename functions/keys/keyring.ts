@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
+import { troubleTeller } from '../../shared/vault-trouble.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
 import { makeFirstKeys } from './first-keys.ts'
@@ -28,13 +29,15 @@ export interface KeyringOptions {
 }
 
 export function openKeyring({ tables, vault, log, clock = systemClock }: KeyringOptions): Keyring {
-  const stateKeys = openStateKeys({ vault, clock, current: async () => (await pointer.current()).stateKey })
+  const tell = troubleTeller(clock, log)
+  const retired = () => tell('retired')
+  const stateKeys = openStateKeys({ vault, clock, current: async () => (await pointer.current()).stateKey, retired })
   const rows = openRows({ tables, keys: stateKeys, log })
   const pointer = openPointer({ rows, clock, makeFirst: () => makeFirstKeys({ tables, rows, vault, clock, log }) })
   return {
     rows,
     stateKeys,
     pointer,
-    keys: openKeys({ pointer, vault, clock }),
+    keys: openKeys({ pointer, vault, clock, retired }),
   }
 }

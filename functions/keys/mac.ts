@@ -5,12 +5,13 @@
  * still fits while a rollover's overlap lasts. Parts are length-prefixed: no two lists of parts share an encoding.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { SecretKey } from '../../shared/secret.ts'
 
 export type MacPurpose = 'flow-secret' | 'code'
 
 export interface MacKeys {
-  subkey(purpose: MacPurpose): Promise<{ version: string; key: Buffer }>
-  subkey(purpose: MacPurpose, version: string): Promise<{ version: string; key: Buffer } | undefined>
+  subkey(purpose: MacPurpose): Promise<{ version: string; key: SecretKey }>
+  subkey(purpose: MacPurpose, version: string): Promise<{ version: string; key: SecretKey } | undefined>
 }
 
 export interface Macs {
@@ -34,7 +35,7 @@ export const openMacs = (keys: MacKeys): Macs => ({
   },
 })
 
-function hmac(key: Buffer, parts: readonly string[]): Buffer {
+function hmac(key: SecretKey, parts: readonly string[]): Buffer {
   const mac = createHmac('sha256', key)
   for (const part of parts) mac.update(`${Buffer.byteLength(part)}:`).update(part, 'utf8')
   return mac.digest()

@@ -9,8 +9,8 @@
 import * as z from 'zod'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { Fault, isFault } from '../../shared/fault.ts'
+import { kept } from '../../shared/kept.ts'
 import type { Rows } from '../store/rows.ts'
-import { kept } from './kept.ts'
 import { followMs, run } from './run.ts'
 import { isVersion } from './vault.ts'
 

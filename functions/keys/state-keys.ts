@@ -5,17 +5,18 @@
  * a MAC made for one purpose means nothing for another. Rows name the version they were written under; which version is
  * current stands in the key pointer. Versions are remembered, unknown ones for a minute only.
  */
-import { hkdfSync } from 'node:crypto'
+import { hkdfSync, type KeyObject } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
-import { Fault } from '../../shared/fault.ts'
-import { keptByName } from './kept.ts'
+import { keptByName, keyKeeping, noKeyKeeping } from '../../shared/kept.ts'
+import { keyOf } from '../../shared/secret.ts'
+import { keysFault } from '../../shared/vault-trouble.ts'
 import { isVersion, type Vault } from './vault.ts'
 
 export type Purpose = 'rows' | 'flow-secret' | 'code'
 
 export interface StateKey {
   version: string
-  key: Buffer
+  key: KeyObject
 }
 
 export interface StateKeys {
@@ -30,9 +31,11 @@ export interface StateKeysOptions {
   clock: Clock
   /** Names the version to make new things under. */
   current(): Promise<string>
+  /** Called when the current version is unknown or disabled. */
+  retired?: () => void
 }
 
-export function openStateKeys({ vault, clock, current }: StateKeysOptions): StateKeys {
+export function openStateKeys({ vault, clock, current, retired = () => {} }: StateKeysOptions): StateKeys {
   const known = keptByName(clock, rememberedVersions, keeping, (version) => vault.secret('state-key', version))
   const subkeyOf = async (purpose: Purpose, version: string): Promise<StateKey | undefined> => {
     const secret = isVersion(version) ? await known.get(version) : undefined
@@ -43,26 +46,27 @@ export function openStateKeys({ vault, clock, current }: StateKeysOptions): Stat
   async function subkey(purpose: Purpose, version?: string): Promise<StateKey | undefined> {
     if (version !== undefined) return await subkeyOf(purpose, version)
     const found = await subkeyOf(purpose, await current())
-    if (!found) throw new Fault('KEY_UNAVAILABLE', 'the current state key is unknown or disabled')
+    if (!found) {
+      retired()
+      throw keysFault('retired')
+    }
     return found
   }
   return { subkey }
 }
 
 const rememberedVersions = 32
-const minutes = (n: number) => n * 60_000
 
-/** A disabled version stops being accepted within five minutes; a vault that is down is survived for fifteen. */
-const keeping = (secret: Buffer | undefined) =>
-  secret ? { freshMs: minutes(5), usableMs: minutes(15) } : { freshMs: minutes(1), usableMs: minutes(1) }
+const keeping = (secret: KeyObject | undefined) => (secret ? keyKeeping : noKeyKeeping)
 
-/** Derived once for as long as the secret is kept: every row that is read or written asks for one. */
-const derived = new WeakMap<Buffer, Map<Purpose, Buffer>>()
+/** Derived once for as long as the secret is kept, and dropped with it: every row that is read or written asks for one. */
+const derived = new WeakMap<KeyObject, Map<Purpose, KeyObject>>()
 
-function derive(secret: Buffer, purpose: Purpose): Buffer {
-  const subkeys = derived.get(secret) ?? new Map<Purpose, Buffer>()
+function derive(secret: KeyObject, purpose: Purpose): KeyObject {
+  const subkeys = derived.get(secret) ?? new Map<Purpose, KeyObject>()
   derived.set(secret, subkeys)
-  const subkey = subkeys.get(purpose) ?? Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `password-writeback/state/${purpose}`, 32))
+  const subkey =
+    subkeys.get(purpose) ?? keyOf(Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `password-writeback/state/${purpose}`, 32)))
   subkeys.set(purpose, subkey)
   return subkey
 }

@@ -56,11 +56,10 @@ describe('a secret', () => {
   it('is 32 random bytes, different each time', async () => {
     const [a, b] = [await vault.createSecretVersion('package-key', {}), await vault.createSecretVersion('package-key', {})]
     const [first, second] = [await vault.secret('package-key', a), await vault.secret('package-key', b)]
-    expect(first).toHaveLength(32)
-    expect(second).toHaveLength(32)
-    expect(first).not.toEqual(second)
+    expect([first?.symmetricKeySize, second?.symmetricKeySize]).toEqual([32, 32])
+    expect(second && first?.equals(second)).toBe(false)
     const { value } = await test.agent.secrets.getSecret('package-key', { version: a })
-    expect(value).toBe(first?.toString('base64url'))
+    expect(value).toBe(first?.export().toString('base64url'))
   })
 
   it('is gone when disabled or never made, whatever the newest version is', async () => {
@@ -69,7 +68,7 @@ describe('a secret', () => {
     await vault.disableSecretVersion('state-key', version)
     expect(await vault.secret('state-key', version)).toBeUndefined()
     expect(await vault.secret('state-key', unknownVersion)).toBeUndefined()
-    expect(await vault.secret('state-key', kept)).toHaveLength(32)
+    expect((await vault.secret('state-key', kept))?.symmetricKeySize).toBe(32)
   })
 
   it('has a newest enabled version', async () => {
@@ -112,13 +111,13 @@ describe('a vault in trouble', () => {
   it('is asked again', async () => {
     const version = await vault.createSecretVersion('state-key', {})
     test.vault.control.faults([{ kind: 'unavailable', count: 1 }])
-    expect(await vault.secret('state-key', version)).toHaveLength(32)
+    expect((await vault.secret('state-key', version))?.symmetricKeySize).toBe(32)
   })
 
   it.each([
-    ['that is down', 'unavailable', 8_000, '503'],
-    ['that throttles for longer than one can wait', 'throttle', 300, 'TimeoutError'],
-    ['that hangs', 'hang', 100, 'TimeoutError'],
+    ['that is down', 'unavailable', 8_000, 'unavailable'],
+    ['that throttles for longer than one can wait', 'throttle', 300, 'throttled'],
+    ['that hangs', 'hang', 100, 'noAnswer'],
   ] as const)('%s is a passing fault', async (_name, kind, timeoutMs, word) => {
     const version = await vault.createSecretVersion('state-key', {})
     test.vault.control.faults([{ kind, count: 100 }])
@@ -139,7 +138,7 @@ describe('a vault in trouble', () => {
     ]) {
       const failure = await failureOf(work)
       expect(isFault(failure, 'KEY_UNAVAILABLE')).toBe(true)
-      expect(String(failure)).toContain('403')
+      expect(String(failure)).toContain('noRight')
     }
   })
 

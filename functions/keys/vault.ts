@@ -11,7 +11,10 @@ import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
 import { KeyClient, type KeyVaultKey } from '@azure/keyvault-keys'
 import { SecretClient } from '@azure/keyvault-secrets'
 import { type Clock, systemClock } from '../../shared/clock.ts'
-import { Fault, faultWord } from '../../shared/fault.ts'
+import { Fault, isFault } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
+import { keyOf } from '../../shared/secret.ts'
+import { isGone, keysFault, troubleOf, watchVault } from '../../shared/vault-trouble.ts'
 import type { TokenCredential } from '../entra/credential.ts'
 import { within } from '../store/within.ts'
 
@@ -30,12 +33,14 @@ export interface VersionFacts {
 export interface Vault {
   /** RSA 2048 that can only decrypt; keys are not exportable unless asked to be. Answers the version. */
   createPasswordKeyVersion(tags: Tags): Promise<string>
+  /** To seal under: KEY_UNAVAILABLE, permanent, outside its lifetime. */
   passwordPublicKey(version: string): Promise<KeyObject | undefined>
   passwordKeyVersions(): Promise<VersionFacts[]>
   disablePasswordKeyVersion(version: string): Promise<void>
   /** 32 random bytes, kept as base64url. Answers the version. */
   createSecretVersion(name: SecretName, tags: Tags): Promise<string>
-  secret(name: SecretName, version: string): Promise<Buffer | undefined>
+  /** To open with, whatever its lifetime; to seal under, only within it. */
+  secret(name: SecretName, version: string, use?: 'open' | 'seal'): Promise<KeyObject | undefined>
   secretVersions(name: SecretName): Promise<VersionFacts[]>
   newestEnabledSecretVersion(name: SecretName): Promise<string | undefined>
   disableSecretVersion(name: SecretName, version: string): Promise<void>
@@ -49,22 +54,40 @@ export interface VaultOptions {
   /** One operation, with its retries; making an RSA key takes the vault a second or two. */
   timeoutMs?: number
   clock?: Clock
+  /** Told what an administrator has to do about. */
+  log?: Log
   /** A vault on loopback, with a certificate of the local authority (PEM). */
   local?: { ca: string }
 }
 
-export function openVault({ url, credential, timeoutMs = 8_000, clock = systemClock, local }: VaultOptions): Vault {
+export function openVault({ url, credential, timeoutMs = 8_000, clock = systemClock, log = () => {}, local }: VaultOptions): Vault {
+  const watch = watchVault(timeoutMs, clock, log)
   const options = {
+    additionalPolicies: watch.additionalPolicies,
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
     // The challenge's resource must be a parent domain of the vault's own; a loopback address has none.
     ...(local && { disableChallengeResourceVerification: true, tlsOptions: { ca: local.ca } }),
   }
   const keys = new KeyClient(url, credential, { ...options })
   const secrets = new SecretClient(url, credential, { ...options })
-  const call = <T>(operation: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> =>
-    within(clock, timeoutMs, (abortSignal) => operation({ abortSignal })).catch((error: unknown) => {
-      throw faultOf(error)
-    })
+  async function call<T>(operation: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+    try {
+      watch.check()
+      return await within(clock, timeoutMs, (abortSignal) => operation({ abortSignal }))
+    } catch (error) {
+      if (isFault(error)) throw error
+      const trouble = troubleOf(error)
+      watch.tell(trouble)
+      throw keysFault(trouble)
+    }
+  }
+  /** As the vault has it: what is outside its lifetime encrypts nothing new and still decrypts (about-keys-details). */
+  function checkLifetime({ properties: { notBefore, expiresOn } }: { properties: { notBefore?: Date; expiresOn?: Date } }): void {
+    const now = clock.now()
+    if (now >= (notBefore?.getTime() ?? 0) && now < (expiresOn?.getTime() ?? Number.POSITIVE_INFINITY)) return
+    watch.tell('outsideLifetime')
+    throw keysFault('outsideLifetime')
+  }
   const read = <T>(operation: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T | undefined> =>
     call((options) => operation(options).catch(undefinedIfGone))
   const secretVersions = (name: SecretName) => call((options) => allFacts(secrets.listPropertiesOfSecretVersions(name, options)))
@@ -74,16 +97,28 @@ export function openVault({ url, credential, timeoutMs = 8_000, clock = systemCl
       const parameters = { keySize: 2048, keyOps: ['decrypt'], tags }
       return versionOf(await call((options) => keys.createRsaKey(passwordKeyName, { ...parameters, ...options })))
     },
-    passwordPublicKey: (version) => read(async (options) => publicKeyOf(await keys.getKey(passwordKeyName, { version, ...options }))),
+    passwordPublicKey: (version) =>
+      read(async (options) => {
+        const found = await keys.getKey(passwordKeyName, { version, ...options })
+        checkLifetime(found)
+        return publicKeyOf(found)
+      }),
     passwordKeyVersions: () => call((options) => allFacts(keys.listPropertiesOfKeyVersions(passwordKeyName, options))),
     async disablePasswordKeyVersion(version) {
       await call((options) => keys.updateKeyProperties(passwordKeyName, version, { enabled: false, ...options }))
     },
     async createSecretVersion(name, tags) {
-      const value = randomBytes(secretBytes).toString('base64url')
+      const bytes = randomBytes(secretBytes)
+      const value = bytes.toString('base64url')
+      bytes.fill(0)
       return versionOf(await call((options) => secrets.setSecret(name, value, { tags, ...options })))
     },
-    secret: (name, version) => read(async (options) => secretOf((await secrets.getSecret(name, { version, ...options })).value)),
+    secret: (name, version, use = 'open') =>
+      read(async (options) => {
+        const found = await secrets.getSecret(name, { version, ...options })
+        if (use === 'seal') checkLifetime(found)
+        return secretOf(found.value)
+      }),
     secretVersions,
     async newestEnabledSecretVersion(name) {
       const enabled = (await secretVersions(name)).filter((each) => each.enabled)
@@ -109,10 +144,12 @@ function versionOf({ properties }: { properties: { version?: string | undefined 
   return version
 }
 
-function secretOf(text: string | undefined): Buffer {
+function secretOf(text: string | undefined): KeyObject {
   const bytes = Buffer.from(text ?? '', 'base64url')
-  if (bytes.length !== secretBytes) throw unexpected(`a secret of ${bytes.length} bytes, not ${secretBytes}`)
-  return bytes
+  const { length } = bytes
+  if (length === secretBytes) return keyOf(bytes)
+  bytes.fill(0)
+  throw unexpected(`a secret of ${length} bytes, not ${secretBytes}`)
 }
 
 function publicKeyOf({ key: jwk, properties }: KeyVaultKey): KeyObject | undefined {
@@ -145,26 +182,8 @@ async function allFacts(listed: AsyncIterable<Properties>): Promise<VersionFacts
   return facts
 }
 
-interface VaultError {
-  statusCode?: number
-  code?: string
-  details?: { error?: { innerError?: { code?: string } } }
-}
-
-const innerCodeOf = (error: unknown) => ((error ?? {}) as VaultError).details?.error?.innerError?.code
-
-/** 404, or the 403 that is about the version's state and not about our rights. */
 function undefinedIfGone(error: unknown): undefined {
-  const { statusCode, code = '' } = (error ?? {}) as VaultError
-  if (statusCode === 404 && ['KeyNotFound', 'SecretNotFound'].includes(code)) return
-  if (statusCode === 403 && ['KeyDisabled', 'SecretDisabled'].includes(innerCodeOf(error) ?? '')) return
-  throw error
+  if (!isGone(error)) throw error
 }
 
 const unexpected = (what: string) => new Fault('KEY_UNAVAILABLE', `the vault holds ${what}`, { permanent: true })
-
-function faultOf(error: unknown): Fault {
-  if (error instanceof Fault) return error
-  const words = [((error ?? {}) as VaultError).statusCode, faultWord(error), innerCodeOf(error)]
-  return new Fault('KEY_UNAVAILABLE', `the vault did not answer (${words.filter(Boolean).join(' ')})`)
-}

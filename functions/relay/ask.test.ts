@@ -6,7 +6,7 @@ import { defaultTimes } from '../../shared/times.ts'
 import type { AskDeps, Question } from './ask.ts'
 import { type AskTest, askTest, inDoubt, key, newKey, reply, storeDown } from './test-ask.ts'
 
-const { answerMs } = defaultTimes
+const { answerMs, startWithinMs, ldapMs } = defaultTimes
 const lateForMs = 300_000
 
 let t: AskTest
@@ -109,15 +109,95 @@ describe('a reply', () => {
 })
 
 describe('a reply that says "unknown"', () => {
-  it('is the answer, and one that comes after it still counts: the agent may have found out', async () => {
+  it('is not the answer while another one may come', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(0)
+    expect(await t.receive(ask, question.messageId, reply(question, { kind: 'unknown' }))).toEqual({ completed: 1, abandoned: 0 })
+    expect(await pass(0)).toBeUndefined()
+    await t.receive(ask, question.messageId, reply(question))
+    expect([await pass(0), t.unknown]).toEqual(['done', []])
+  })
+
+  it('is the answer when it is due, and one that comes after it still counts: the agent may have found out', async () => {
     const [ask, question] = [t.open(), t.newQuestion()]
     const { pass } = t.asking(ask, question)
     await pass(0)
     await t.receive(ask, question.messageId, reply(question, { kind: 'unknown' }))
-    expect(await pass(0)).toBe('unknown')
-    expect(t.unknown).toEqual([question.messageId])
+    expect(await pass(answerMs)).toBe('unknown')
+    // Somebody is there: nothing speaks against the service.
+    expect([t.unknown, t.marks]).toEqual([[question.messageId], ['answered']])
     expect(await t.receive(ask, question.messageId, reply(question, { kind: 'done' }))).toEqual({ completed: 1, abandoned: 0 })
     expect(t.late).toEqual([[question.messageId, { kind: 'done' }]])
+  })
+})
+
+describe('when whatever was begun must have ended', () => {
+  const looksAfterMs = startWithinMs + ldapMs
+
+  /** Asks, and lets time pass until the n-th look is on its way. */
+  async function looking(n = 1) {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await pass(looksAfterMs - 1)
+    expect(t.asked).toEqual([])
+    await pass(1 + (n - 1) * 2_000)
+    expect(t.asked.map(([operation]) => operation)).toEqual(Array.from({ length: n }, () => 'settle'))
+    const look = t.asked.at(-1)?.[1] ?? expect.fail('nobody was asked')
+    return { ask, question, pass, look }
+  }
+
+  it('somebody is asked whether the directory has it, and a password that it has is the answer', async () => {
+    const { ask, pass, look } = await looking()
+    expect(t.sent.at(-1)).toMatchObject({ messageId: look.messageId, replyToSessionId: 'session-1' })
+    await t.receive(ask, look.messageId, reply(look))
+    expect([await pass(0), t.unknown]).toEqual(['done', []])
+  })
+
+  it('a reply that comes after that is completed and changes nothing', async () => {
+    const { ask, question, look } = await looking()
+    await t.receive(ask, look.messageId, reply(look))
+    expect(await t.receive(ask, question.messageId, reply(question, { kind: 'superseded' }))).toEqual({ completed: 1, abandoned: 0 })
+    expect(t.late).toEqual([])
+  })
+
+  it.each(['superseded', 'expired', 'busy', 'directoryUnavailable'] as const)(
+    '%s is no answer yet: somebody is asked again',
+    async (kind) => {
+      const { ask, pass, look } = await looking()
+      await t.receive(ask, look.messageId, reply(look, { kind }))
+      expect(await pass(500)).toBeUndefined()
+      expect(t.asked.length).toBe(2)
+    },
+  )
+
+  it('and if nobody answers, somebody else is asked', async () => {
+    const { ask, pass, look } = await looking(2)
+    await t.receive(ask, look.messageId, reply(look))
+    expect(await pass(0)).toBe('done')
+  })
+
+  it('who cannot tell is not asked again: each time may cost the person an attempt', async () => {
+    const { ask, pass, look } = await looking()
+    await t.receive(ask, look.messageId, reply(look, { kind: 'unknown' }))
+    expect(await pass(answerMs - looksAfterMs - 1_001)).toBeUndefined()
+    expect(t.asked.length).toBe(1)
+    expect(await pass(1)).toBe('unknown')
+  })
+
+  it('and the agent that had it could not tell either: "unknown", before the answer is due', async () => {
+    const { ask, question, pass, look } = await looking()
+    await t.receive(ask, question.messageId, reply(question, { kind: 'unknown' }))
+    await t.receive(ask, look.messageId, reply(look, { kind: 'unknown' }))
+    expect(await pass(0)).toBe('unknown')
+  })
+
+  it('nobody is asked about what was answered', async () => {
+    const [ask, question] = [t.open(), t.newQuestion()]
+    const { pass } = t.asking(ask, question)
+    await t.receive(ask, question.messageId, reply(question))
+    expect(await pass(answerMs)).toBe('done')
+    expect([t.asked, t.clock.pending()]).toEqual([[], 0])
   })
 })
 

@@ -4,7 +4,8 @@
  * The replies of all requests of this instance come on one session; the correlation id finds who waits. A send that the
  * broker did not confirm may have arrived: it is tried again under the same message id (the broker drops the second),
  * and if no reply comes, the answer is `unknown`. "Not changed" is said only if nothing was ever handed to the broker.
- * A reply that comes after its answer was given still counts: `late` hears it.
+ * "Unknown" is said when the answer is due and not before, and only after somebody was asked whether the directory has the
+ * password: the reply may have been lost. One that comes after the answer was given still counts: `late` hears it.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { PackageKey } from '../../shared/envelope.ts'
@@ -65,14 +66,21 @@ export interface AskDeps {
 const lateForMs = 300_000
 const retryPauseMs = 250
 const maxDone = 10_000
+/** How long each look has for its answer, and how soon after it the next one comes: whoever takes it may hang, or be dead. */
+const lookMs = 1_500
+const lookPauseMs = 500
 /** While nothing was sent, nobody is kept waiting for a broker that is away. */
 const maxLinkWaitMs = 5_000
 
 interface Waiting {
   question: Pick<Question, keyof Sealed | 'submittedAt' | 'recorded'>
   arrived: PromiseWithResolvers<Reply>
-  /** `answered`: with `unknown`, because the deadline passed or the agent could not tell. */
+  /** `answered`: with `unknown`. */
   state: 'waiting' | 'answered' | 'done'
+  /** "Unknown" is not the last word: somebody may still know better before the answer is due. */
+  patient: boolean
+  /** An agent has said that it cannot tell. */
+  inDoubt: boolean
 }
 
 const serviceDown: Outcome = { kind: 'serviceDown' }
@@ -89,11 +97,13 @@ export function createAsk(deps: AskDeps): Ask {
 
   return {
     async ask(question, deadline) {
-      const entry = wait(question)
+      const entry = wait(question, true)
+      const over = new AbortController()
       // A reply may come before the broker has said that it took the request, or although it never says so.
       const notSent = send(entry, times.ttlMs).then((sent) => (sent === 'notSent' ? serviceDown : pending()))
       const replied = entry.arrived.promise.then((reply) => reply.outcome)
-      const outcome = await Promise.race([replied, notSent, aborted(deadline)])
+      const outcome = await Promise.race([replied, notSent, lookedFor(entry, question, over.signal), aborted(deadline)])
+      over.abort()
       if (outcome !== undefined && outcome.kind !== 'unknown') {
         end(entry)
         return outcome
@@ -101,9 +111,9 @@ export function createAsk(deps: AskDeps): Ask {
       // Whoever finds out later is heard.
       entry.state = 'answered'
       void forgetLater(question.messageId)
-      if (outcome !== undefined) {
+      if (entry.inDoubt) {
         deps.unknown(question)
-        return outcome
+        return { kind: 'unknown' }
       }
       log('outcomeUnknown', { request: question.messageId })
       // Unless somebody who submitted later was answered: agents are there, and this one request was lost on its way.
@@ -113,13 +123,7 @@ export function createAsk(deps: AskDeps): Ask {
       return { kind: 'unknown' }
     },
 
-    async inquire(sealed, withinMs) {
-      const entry = wait({ ...sealed, submittedAt: clock.monotonic(), recorded: Promise.resolve() })
-      void send(entry, withinMs)
-      const reply = await Promise.race([entry.arrived.promise, aborted(clock.deadline(withinMs))])
-      end(entry)
-      return reply
-    },
+    inquire,
 
     knows: (messageId) => waiting.has(messageId) || done.has(messageId),
 
@@ -131,11 +135,7 @@ export function createAsk(deps: AskDeps): Ask {
         if (done.has(messageId)) return await delivery.complete()
         if (reply === undefined) log('replyRejected', { request: messageId || undefined })
         else if (entry?.state === 'answered') await deps.late(messageId, reply.outcome)
-        else {
-          entry?.arrived.resolve(reply)
-          answeredSince = Math.max(answeredSince, entry?.question.submittedAt ?? answeredSince)
-          await entry?.question.recorded
-        }
+        else if (entry) await take(entry, reply)
         if (reply !== undefined) await agents.answered()
         await delivery.complete()
       } catch (error) {
@@ -147,8 +147,44 @@ export function createAsk(deps: AskDeps): Ask {
     },
   }
 
-  function wait(question: Waiting['question']): Waiting {
-    const entry: Waiting = { question, arrived: Promise.withResolvers(), state: 'waiting' }
+  async function take(entry: Waiting, reply: Reply): Promise<void> {
+    answeredSince = Math.max(answeredSince, entry.question.submittedAt)
+    entry.inDoubt = reply.outcome.kind === 'unknown'
+    if (entry.inDoubt && entry.patient) return
+    entry.arrived.resolve(reply)
+    await entry.question.recorded
+  }
+
+  /**
+   * When whatever was begun must have ended, and nobody has said how: any agent is asked whether the directory has the
+   * password. That is certain however young the message is; everything else is not yet.
+   */
+  async function lookedFor(entry: Waiting, { again, submittedAt }: Question, over: AbortSignal): Promise<Outcome> {
+    const endedMs = times.startWithinMs + times.ldapMs - (clock.monotonic() - submittedAt)
+    try {
+      for (let pauseMs = endedMs; ; pauseMs = lookPauseMs) {
+        await clock.sleep(Math.max(0, pauseMs), { signal: over })
+        const outcome = (await inquire(again('settle'), lookMs))?.outcome
+        if (outcome?.kind === 'done') return outcome
+        if (outcome?.kind !== 'unknown') continue
+        return entry.inDoubt ? outcome : await pending()
+      }
+    } catch {
+      // Answered meanwhile.
+      return pending()
+    }
+  }
+
+  async function inquire(sealed: Sealed, withinMs: number): Promise<Reply | undefined> {
+    const entry = wait({ ...sealed, submittedAt: clock.monotonic(), recorded: Promise.resolve() }, false)
+    void send(entry, withinMs)
+    const reply = await Promise.race([entry.arrived.promise, aborted(clock.deadline(withinMs))])
+    end(entry)
+    return reply
+  }
+
+  function wait(question: Waiting['question'], patient: boolean): Waiting {
+    const entry: Waiting = { question, arrived: Promise.withResolvers(), state: 'waiting', patient, inDoubt: false }
     waiting.set(question.messageId, entry)
     return entry
   }

@@ -12,7 +12,7 @@ import type { Delivery, Outgoing } from '../../shared/relay/client.ts'
 import { messageIdOf, newId, sealReply } from '../../shared/seal.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
-import { type Ask, type AskDeps, createAsk, type Question } from './ask.ts'
+import { type Ask, type AskDeps, createAsk, type Question, type Sealed } from './ask.ts'
 
 const tenantId = randomBytes(16)
 export const newKey = (): PackageKey => ({ version: randomBytes(16), bytes: randomBytes(32) })
@@ -35,6 +35,8 @@ export function askTest() {
   const sent: (Outgoing & { atMs: number })[] = []
   const late: [string, Outcome][] = []
   const unknown: string[] = []
+  /** What was asked about a question, and under which id. */
+  const asked: [string, Sealed][] = []
   const marks: string[] = []
   const logged: [EventName, Fields | undefined][] = []
   const taken = async () => {}
@@ -56,6 +58,7 @@ export function askTest() {
     sent,
     late,
     unknown,
+    asked,
     marks,
     logged,
     at,
@@ -74,7 +77,12 @@ export function askTest() {
     newQuestion(): Question {
       const id = newId()
       const sealed = (of: Buffer) => ({ id: of, messageId: messageIdOf(of), body: randomBytes(300), key })
-      return { ...sealed(id), recorded: Promise.resolve(), submittedAt: clock.monotonic(), again: () => sealed(newId()) }
+      const again: Question['again'] = (operation) => {
+        const another = sealed(newId())
+        asked.push([operation, another])
+        return another
+      }
+      return { ...sealed(id), recorded: Promise.resolve(), submittedAt: clock.monotonic(), again }
     },
     /** `pass` lets time pass and tells the outcome, if it is there by then. */
     asking(ask: Ask, question: Question) {

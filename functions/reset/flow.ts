@@ -58,7 +58,7 @@ export interface Flow {
 export interface FlowPerson {
   id: string
   sourceAnchor?: string | undefined
-  /** The source anchor is not the one this person was first served with. */
+  /** The source anchor is not the one this person was first served with, or none that a message can carry. */
   linkChanged?: true | undefined
 }
 

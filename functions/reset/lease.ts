@@ -33,7 +33,9 @@ export async function takeOverLease(personId: string, flow: string, request: str
   const old = await deps.rows.read<LeaseRow>(...place(personId))
   if (old === undefined) return placeLease(personId, flow, request, deps)
   if (old.value.flow !== flow && (await isHeld(old.value, deps))) return false
-  return unlessTaken(deps.rows.replace(...place(personId), newLease(flow, request, deps), old.etag))
+  // Not as it was read: another flow's by now, or the same under the next state key (rows.ts, renew).
+  const taken = await unlessTaken(deps.rows.replace(...place(personId), newLease(flow, request, deps), old.etag))
+  return taken || takeOverLease(personId, flow, request, deps)
 }
 
 const newLease = (flow: string, request: string, { clock, times }: LeaseDeps): LeaseRow => ({

@@ -61,6 +61,16 @@ describe('a pair of anchors', () => {
     )
   })
 
+  it('with a source anchor that no message can carry is refused and reported, and not pinned', async () => {
+    const id = newcomer()
+    rename(id, 'A'.repeat(65))
+    expect(await submit()).toBe('409 notLinked cloud')
+    expect(test.world.logged).toContainEqual({ event: 'linkChanged', fields: { person: id } })
+    expect((await relinking(id)).body).toMatchObject({ code: 'notSynchronized' })
+    rename(id, first)
+    expect(await submit()).toBe('a turn')
+  })
+
   it('that is as it was fits again', async () => {
     const id = newcomer()
     await submit()

@@ -69,8 +69,8 @@ export async function takeTurn(call: Call, deps: TurnDeps, hasRoom = true): Prom
   if (state !== 'verified' || !person) return answered(problem('wrongState', { state }))
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
-  if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
+  if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
   if (!hasRoom) return refused({ kind: 'busy' })
 

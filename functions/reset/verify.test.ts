@@ -70,6 +70,17 @@ describe('the right code', () => {
     }
   })
 
+  it.each(['', 'A'.repeat(65), 'ö'.repeat(33), '\ud800'])(
+    'names no source anchor where it is none a message can carry: %j',
+    async (sourceAnchor) => {
+      const flow = await test.flow()
+      const code = await challenged(flow)
+      const byId = async () => ({ ...ada, sourceAnchor })
+      expect(shown(await guess(flow, code, { people: { ...test.deps.people, byId } }))).toEqual([200, 'verified'])
+      expect((await flow.row()).person).toEqual({ id: ada.id, linkChanged: true })
+    },
+  )
+
   it('names no source anchor for somebody who is not synchronized', async () => {
     const flow = await test.flow()
     const code = await challenged(flow)

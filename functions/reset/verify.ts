@@ -5,6 +5,7 @@
  * nobody has, no code is ever right; the answers are the same.
  */
 import type { Log } from '../../shared/log.ts'
+import { isSourceAnchor } from '../../shared/payload.ts'
 import { isGate } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
@@ -55,9 +56,10 @@ async function personOf({ personId }: Challenge, deps: VerifyDeps): Promise<Flow
   if (!person?.enabled) return undefined
   const { id, sourceAnchor } = person
   if (!person.synchronized || sourceAnchor === undefined) return { id }
-  if (await fitsPin(id, sourceAnchor, deps)) return { id, sourceAnchor }
+  const usable = isSourceAnchor(sourceAnchor)
+  if (usable && (await fitsPin(id, sourceAnchor, deps))) return { id, sourceAnchor }
   deps.log('linkChanged', { person: id })
-  return { id, sourceAnchor, linkChanged: true }
+  return { id, ...(usable && { sourceAnchor }), linkChanged: true }
 }
 
 async function spendTry(flow: FlowRow, deps: VerifyDeps): Promise<Answer> {

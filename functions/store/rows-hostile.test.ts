@@ -1,7 +1,9 @@
 /** Whatever stands in the table: a row as we wrote it, or ROW_REJECTED; whatever is asked for: a key of ours, or INPUT_REFUSED. */
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isFault } from '../../shared/fault.ts'
+import { keyOf } from '../../shared/secret.ts'
 import { anyBytes, bent, hostileText } from '../../test/hostile.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import { openMacs } from '../keys/mac.ts'
@@ -30,7 +32,7 @@ const tables: TableAccess = {
   },
 }
 const version = '0'.repeat(32)
-const secret = Buffer.alloc(32, 1)
+const secret = keyOf(Buffer.alloc(32, 1))
 const stateKeys = openStateKeys({
   vault: { secret: async (_, asked) => (asked === version ? secret : undefined) },
   clock: virtualClock(),

@@ -9,6 +9,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Fault, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
+import type { SecretKey } from '../../shared/secret.ts'
 import type { FoundRow, StoredRow, TableAccess, TableName } from './tables.ts'
 
 export interface Row<T> {
@@ -48,7 +49,7 @@ export type RejectedRow = Pick<StoredRow, 'rowKey' | 'd'>
 
 export interface RowKey {
   version: string
-  key: Buffer
+  key: SecretKey
 }
 
 export interface RowKeys {
@@ -178,13 +179,13 @@ function jsonOf(value: unknown): string {
 }
 
 /** A JSON array of strings has one reading, so no two different rows give the same text. */
-function macOf(key: Buffer, table: TableName, { partitionKey, rowKey, v, w, d }: Omit<StoredRow, 'm'>): Buffer {
+function macOf(key: SecretKey, table: TableName, { partitionKey, rowKey, v, w, d }: Omit<StoredRow, 'm'>): Buffer {
   return createHmac('sha256', key)
     .update(JSON.stringify([table, partitionKey, rowKey, v, w, d]), 'utf8')
     .digest()
 }
 
-function fits(key: Buffer, table: TableName, row: StoredRow): boolean {
+function fits(key: SecretKey, table: TableName, row: StoredRow): boolean {
   const claimed = Buffer.from(row.m, 'base64url')
   const expected = macOf(key, table, row)
   return claimed.length === expected.length && timingSafeEqual(claimed, expected)

@@ -1,6 +1,6 @@
 /**
  * Commands that change something: each is one call, with a reason. What takes longer than an answer is a run, which is
- * followed until it is over.
+ * followed until the new keys are in use or it was abandoned; ending the old ones is left to the timer.
  */
 import { isFault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
@@ -43,8 +43,13 @@ const table = {
   'revoke-agent': {
     usage: 'revoke-agent AGENT --reason TEXT',
     summary: 'stop listening to one agent, and roll what it knew with no overlap',
-    warning: 'That agent is shut out for good; requests under way may end as unknown.',
+    warning: 'That agent is shut out until it is admitted again (admit-agent); requests under way may be refused.',
     request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/revoke` }),
+  },
+  'admit-agent': {
+    usage: 'admit-agent AGENT --reason TEXT',
+    summary: 'listen again to an agent that was revoked, once its credentials were made anew',
+    request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/admit` }),
   },
   relink: {
     usage: 'relink USER --reason TEXT',
@@ -93,8 +98,10 @@ function doneText(name: string, body: ManageAnswer['body']): string {
 }
 
 const pollMs = 3_000
-/** A revocation rolls once more after the old tokens have died: nobody waits for that here. */
-const patienceMs = 20 * 60_000
+/** Two ticks of the timer that takes up what the call left, and a little. */
+const patienceMs = 35 * 60_000
+/** The pointer names the new versions from here on (functions/keys/run.ts). */
+const adopted = ['overlap', 'rewrite', 'disable', 'done']
 
 /** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
 async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
@@ -107,14 +114,18 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     shown = text
   }
   show(run)
+  if (adopted.includes(run.step)) return ended(undefined, run, given)
   while (clock.monotonic() < until) {
     await clock.sleep(pollMs)
     const answer = await manage.call('GET', 'keys').catch(passing)
     if (answer === undefined || answer.status >= 500) continue
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
-    if (answer.body.run?.id === run.id) show(answer.body.run)
-    else return ended(run, answer.body, given)
+    const current = answer.body.run
+    if (current?.id !== run.id) return ended('taken over by another run', run, given)
+    show(current)
+    if (current.step === 'abandoned') return ended('abandoned', current, given)
+    if (adopted.includes(current.step)) return ended(undefined, current, given)
   }
   if (json) io.print(JSON.stringify({ run }, null, 2))
   io.tell('Still under way. See: npm run admin -- status')
@@ -125,14 +136,11 @@ function passing(error: unknown): undefined {
   if (!isFault(error, 'API_UNAVAILABLE')) throw error
 }
 
-function ended(run: ManageAnswer['body'], body: ManageAnswer['body'], { io, json }: Given): number {
-  const records: ManageAnswer['body'][] = (Array.isArray(body.history) ? body.history : []).filter(
-    ({ rolloverId }: ManageAnswer['body']) => rolloverId === run.id,
-  )
-  const abandoned = records.find(({ kind }) => kind === 'abandoned')
-  if (json) io.print(JSON.stringify({ run, records }, null, 2))
-  else io.print(abandoned ? `Abandoned: ${plain(abandoned.reason)}` : 'Done.')
-  return abandoned ? exitCodes.failed : exitCodes.done
+function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json }: Given): number {
+  if (json) io.print(JSON.stringify({ run }, null, 2))
+  else if (failure !== undefined) io.print(`Not done: ${failure}.`)
+  else io.print(run.step === 'done' ? 'Done.' : 'Done. The old versions are disabled when their overlap is over.')
+  return failure === undefined ? exitCodes.done : exitCodes.failed
 }
 
 export const changes = Object.fromEntries(Object.entries(table).map(([name, change]) => [name, commandOf(name, change)])) as Record<

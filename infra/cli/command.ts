@@ -28,6 +28,7 @@ export interface Given {
   json: boolean
   wait: boolean
   before: string | undefined
+  head: string | undefined
 }
 
 export interface Command {

@@ -1,6 +1,7 @@
 /** Commands that change nothing: status, keys, audit. */
 import type { ManageAnswer } from '../../shared/manage.ts'
 import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
+import { verdictText, verify as verifyChain } from './verify.ts'
 
 /** One answer, as JSON or as text. */
 async function show(
@@ -29,10 +30,10 @@ function agentText(agent: ManageAnswer['body']): string {
 }
 
 const statusText = (body: ManageAnswer['body']): string[] => [
-  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${plain(body.reason)}, by ${plain(body.by)}); the service reads "${plain(body.writeback)}".`,
+  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${[body.reason, body.by && `by ${body.by}`].filter(Boolean).map(plain).join(', ')}); the service reads "${plain(body.writeback)}".`,
   `${list(body.agents).length} agent(s):`,
   ...list(body.agents).map(agentText),
-  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
 ]
 
 const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
@@ -41,7 +42,7 @@ const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
 const keysText = (body: ManageAnswer['body']): string[] => [
   ...list(body.keys).map(keyText),
   `Next rollover: ${when(body.nextRolloverAt)}`,
-  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
   'History:',
   ...list(body.history).map(
     (each) => `  ${when(each.at)}  ${plain(each.kind).padEnd(10)}${plain(each.why)}: ${plain(each.reason)}, by ${plain(each.by)}`,
@@ -65,8 +66,6 @@ const auditText = (body: ManageAnswer['body']): string[] => [
   ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
 ]
 
-const intact = ({ chain }: ManageAnswer['body']) => chain?.state === 'intact'
-
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   status: {
     usage: 'status',
@@ -74,12 +73,18 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
     run: (given) => show(given, 'writeback', statusText),
   },
   keys: {
-    usage: 'keys [verify]',
-    summary: 'the key versions and their history; verify: exit code 1 unless the chain of evidence is intact',
+    usage: 'keys [verify [--head HEAD]]',
+    summary: 'the key versions and their history; verify: check the chain of evidence on this machine, also against a head noted before',
     async run(given) {
       const [verify] = given.args
       if (verify !== undefined && verify !== 'verify') throw new UsageError('keys takes verify, or nothing')
-      return verify ? show(given, 'keys', chainText, intact) : show(given, 'keys', keysText)
+      if (verify === undefined) return show(given, 'keys', keysText)
+      return show(
+        given,
+        'keys',
+        (body) => verdictText(verifyChain(body, given.head)),
+        (body) => verifyChain(body, given.head).problems.length === 0,
+      )
     },
   },
   audit: {

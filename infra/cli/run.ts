@@ -46,6 +46,7 @@ const text = { type: 'string' } as const
 const options = {
   reason: text,
   before: text,
+  head: text,
   override: flag,
   yes: flag,
   json: flag,
@@ -96,6 +97,6 @@ async function start(args: readonly string[], environment: NodeJS.ProcessEnv, io
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) throw new UsageError(`there is no command "${name}"`)
   const manage = openManage({ ...connectionOf(values, environment), prompt: io.tell, clock })
-  const { reason, before, override, yes, json } = values
-  return command.run({ manage, io, clock, args: rest, reason, before, override, yes, json, wait: !values['no-wait'] })
+  const { reason, before, head, override, yes, json } = values
+  return command.run({ manage, io, clock, args: rest, reason, before, head, override, yes, json, wait: !values['no-wait'] })
 }

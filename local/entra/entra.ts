@@ -26,10 +26,10 @@ export interface EntraOptions {
   principals: Principals
   /** How long a token is good; Entra's is 60 to 90 minutes for applications. */
   tokenLifetimeS?: number
-  /** Who knows it may read and write the directory of applications, as Graph does (applications.ts). */
-  directoryKey?: string
   /** How often a program may ask whether a person has signed in. */
   pollS?: number
+  /** Who knows it may read and write the directory of applications, as Graph does (applications.ts). */
+  directoryKey?: string
   clock?: Clock
 }
 

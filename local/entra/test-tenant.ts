@@ -65,7 +65,7 @@ function makeManagedIdentity(endpoint: string): TokenCredential {
 }
 
 /** With a clock, the tenant's time is its. */
-export async function startTestTenant(more: { administration?: Administration; pollS?: number; clock?: Clock } = {}): Promise<TestTenant> {
+export async function startTestTenant(more: { clock?: Clock; administration?: Administration; pollS?: number } = {}): Promise<TestTenant> {
   const authority = await makeAuthority()
   const leaf = await authority.issue({ commonName: 'test', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
   const tls = { ca: authority.ca, ...leaf }

@@ -1,8 +1,9 @@
+/** What a right looks like at the vault: names, tokens, grants, states. Who has which is proved in test/rights.test.ts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vault as names } from '../../infra/topology.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { agent, nobody } from '../entra/test-tenant.ts'
-import { type Clients, failure, idOf, sealFor, startTestVault, type TestVault, versionOf } from './test-vault.ts'
+import { type Clients, failure, idOf, startTestVault, type TestVault, versionOf } from './test-vault.ts'
 
 const password = names.keys.password
 const { package: packageKey, state: stateKey } = names.secrets
@@ -21,18 +22,6 @@ beforeAll(async () => {
 })
 afterAll(() => test.close())
 
-describe('functions', () => {
-  it('are refused to decrypt, unwrap, rotate, back up and delete', async () => {
-    const key = await functions.keys.createRsaKey(password)
-    expect(await failure(functions.crypto(key).decrypt('RSA-OAEP-256', sealFor(key, 'pass')))).toBe(forbidden)
-    expect(await failure(functions.crypto(key).unwrapKey('RSA-OAEP-256', sealFor(key, 'pass')))).toBe(forbidden)
-    expect(await failure(functions.keys.rotateKey(password))).toBe(forbidden)
-    expect(await failure(functions.keys.backupKey(password))).toBe(forbidden)
-    expect(await failure(functions.keys.beginDeleteKey(password))).toBe(forbidden)
-    expect(await failure(functions.secrets.beginDeleteSecret(packageKey))).toBe(forbidden)
-  })
-})
-
 describe('an agent', () => {
   it('is refused the state key in every form', async () => {
     const state = await functions.secrets.setSecret(stateKey, 'state')
@@ -40,14 +29,6 @@ describe('an agent', () => {
     expect(await failure(agents.secrets.getSecret(stateKey.toUpperCase()))).toBe(forbidden)
     expect(await failure(agents.secrets.getSecret(stateKey, { version: versionOf(state) }))).toBe(forbidden)
     expect(await failure(agents.secrets.listPropertiesOfSecretVersions(stateKey).next())).toBe('403 Forbidden')
-  })
-
-  it('is refused to create, update or set anything', async () => {
-    const key = await functions.keys.createRsaKey(password, { keyOps: ['decrypt'] })
-    expect(await failure(agents.keys.createRsaKey(password))).toBe(forbidden)
-    expect(await failure(agents.keys.updateKeyProperties(password, versionOf(key), { enabled: false }))).toBe(forbidden)
-    expect(await failure(agents.secrets.setSecret(packageKey, 'mine'))).toBe(forbidden)
-    expect(test.vault.control.versions().every((each) => each.enabled)).toBe(true)
   })
 })
 

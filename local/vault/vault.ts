@@ -42,6 +42,10 @@ export type VaultControl = {
   faults(list: Disturbance<VaultFault>[]): undefined
   /** From now on every answer to a good token comes `ms` later; 0 ends it. */
   slow(ms: number): undefined
+  /** From now on for `ms` everything with a good token is throttled, with what is left of it as Retry-After; 0 ends it. */
+  throttle(ms: number): undefined
+  /** Deletes a key or secret with all its versions, as a purge does. */
+  purge(collection: 'keys' | 'secrets', name: string): undefined
   /** Operations are counted when allowed, whatever comes of them. */
   stats(): VaultStats
   /** Every version of every key and secret, oldest first. */
@@ -62,6 +66,7 @@ interface Vault {
   stats: VaultStats
   takeFault(): VaultFault | undefined
   slowMs: number
+  throttledUntil: number
 }
 
 const audience = 'https://vault.azure.net'
@@ -73,13 +78,13 @@ async function authenticate(vault: Vault, request: WebRequest): Promise<{ kind: 
   return verdict.kind === 'refused' ? unauthorized(verdict.reason, verdict.found) : { kind: 'caller', claims: verdict.claims }
 }
 
-const faultAnswers: Record<Exclude<VaultFault, 'hang'>, WebAnswer> = {
-  throttle: refusalAnswer(
+const throttled = (seconds: number): WebAnswer =>
+  refusalAnswer(
     refuse(429, 'Throttled', 'Request was not processed because too many requests were received.', 'VaultRequestTypeLimitReached'),
-    {
-      'retry-after': '1',
-    },
-  ),
+    { 'retry-after': String(seconds) },
+  )
+const faultAnswers: Record<Exclude<VaultFault, 'hang'>, WebAnswer> = {
+  throttle: throttled(1),
   unavailable: refusalAnswer(refuse(503, 'ServiceUnavailable', 'The service is temporarily unavailable.')),
 }
 
@@ -122,6 +127,8 @@ async function handle(vault: Vault, request: WebRequest): Promise<WebAnswer | 'h
     return refusalAnswer(caller, { 'www-authenticate': challenge })
   }
   if (vault.slowMs > 0) await vault.clock.sleep(vault.slowMs, { unref: true })
+  const throttledMs = vault.throttledUntil - vault.clock.now()
+  if (throttledMs > 0) return throttled(Math.ceil(throttledMs / 1000))
   const fault = vault.takeFault()
   if (fault) return fault === 'hang' ? 'hang' : faultAnswers[fault]
   const result = await answer(vault, caller.claims, request)
@@ -144,6 +151,7 @@ export async function startVault(options: VaultOptions): Promise<StandIn<VaultAd
     stats: { requests: 0, operations: {}, refusals: 0 },
     takeFault: disturbances.take,
     slowMs: 0,
+    throttledUntil: 0,
   }
   const listener = await listen((request) => handle(vault, request), { port, tls })
   const listVersions = (collection: 'keys' | 'secrets', shelf: typeof keys.shelf | typeof secrets.shelf): VaultVersion[] =>
@@ -153,6 +161,13 @@ export async function startVault(options: VaultOptions): Promise<StandIn<VaultAd
     control: {
       faults(list) {
         disturbances.set(list)
+      },
+      throttle(ms) {
+        vault.throttledUntil = vault.clock.now() + ms
+      },
+      purge(collection, name) {
+        const { shelf } = collection === 'keys' ? keys : secrets
+        shelf.remove(name)
       },
       slow(ms) {
         vault.slowMs = ms

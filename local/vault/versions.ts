@@ -1,8 +1,8 @@
 /**
  * What keys and secrets have in common: a name, a list of versions in the order they were made, and their attributes.
  *
- * A version is found by id, or is the newest one when no id is given, whether that is enabled or not. Nothing is ever
- * removed: versions cannot be deleted one by one in the real service either. Times are whole seconds since the epoch.
+ * A version is found by id, or is the newest one when no id is given, whether that is enabled or not. Versions
+ * are never removed one by one, as in the real service. Times are whole seconds since the epoch.
  * Source: Key Vault REST API, KeyAttributes and SecretAttributes.
  */
 import { randomBytes } from 'node:crypto'
@@ -72,6 +72,8 @@ export interface Shelf<Content> {
   add(name: string, content: Content, changes: Changes, nowS: number): Version<Content>
   find(name: string, id: string | undefined): { kind: 'found'; version: Version<Content> } | Refusal
   versionsOf(name: string): { kind: 'found'; versions: Version<Content>[] } | Refusal
+  /** With all its versions; one by one they cannot be removed in the real service either. */
+  remove(name: string): void
   all(): { name: string; versions: Version<Content>[] }[]
 }
 
@@ -99,6 +101,7 @@ export function makeShelf<Content>(object: ObjectKind): Shelf<Content> {
       const versions = objects.get(name.toLowerCase())?.versions
       return versions ? { kind: 'found', versions } : notFound(object, name)
     },
+    remove: (name) => void objects.delete(name.toLowerCase()),
     all: () => [...objects.values()],
   }
 }

@@ -18,6 +18,7 @@ const usage = `npm run chaos -- [options]
   --faults LIST    all (default), or names with commas between them
   --every S        instead: a fault every S seconds for a minute, under as much load as four people make
   --directory D    embedded (default) or samba
+  --others SHARE   of the people have their password set by somebody else meanwhile (default 0.02)
   --plant NAME     agents that decide wrongly: the run must find it
   --json           progress to standard error; the last line is one JSON object
 
@@ -78,6 +79,7 @@ function readArguments(): Choice | undefined {
         faults: { type: 'string', default: 'all' },
         every: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
+        others: { type: 'string', default: '0.02' },
         plant: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -92,12 +94,15 @@ function readArguments(): Choice | undefined {
     if (directory !== 'embedded' && directory !== 'samba') return undefined
     if (values.help || !Number.isSafeInteger(seed) || !(resets >= 1) || !(agents >= 1 && agents <= 4)) return undefined
     if (faults?.some((name) => !Object.hasOwn(faultsOn(directory), name))) return undefined
+    const othersShare = Number(values.others)
+    if (!(othersShare >= 0 && othersShare <= 1)) return undefined
     if (plant !== undefined && !Object.hasOwn(wrongDecisions, plant)) return undefined
     return {
       seed,
       resets,
       agents,
       directory,
+      othersShare,
       json,
       ...(faults && { faults }),
       ...(everyMs !== undefined && { everyMs }),

@@ -22,6 +22,8 @@ export interface ChaosOptions {
   directory: 'embedded' | 'samba'
   /** Names of faults; all of them if absent. */
   faults?: readonly string[]
+  /** See WorkloadOptions. */
+  othersShare: number
   /** One fault every so many ms for a minute, whatever the load does meanwhile; by the load's progress if absent. */
   everyMs?: number
   folder: string
@@ -35,8 +37,9 @@ export interface ChaosResult extends Verdict {
   slowestAnswerMs: number
 }
 
-/** How often each fault comes: five times in a long run. */
-const roundsOf = (resets: number) => Math.max(1, Math.min(5, Math.floor(resets / 200)))
+/** How often each fault comes: five times in a long run, and one for every three requests where only some are wanted. */
+const roundsOf = (resets: number, chosen: number, onlySome: boolean) =>
+  Math.max(1, Math.min(5, Math.floor(resets / 200)), onlySome ? Math.floor(resets / 3 / chosen) : 0)
 /** The shortest that hold together, so that a run takes minutes (shared/times.ts). */
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
 /** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
@@ -73,7 +76,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
 }
 
 async function disturb(run: ChaosOptions & { random: Random; system: System; forwarder: Forwarder }): Promise<ChaosResult> {
-  const { random, system, forwarder, resets, directory, everyMs, progress } = run
+  const { random, system, forwarder, resets, directory, everyMs, othersShare, progress } = run
   await system.parts.directory.call('setPolicy', { minPwdAgeMs: 0 })
   const begun: BegunLine[] = []
   const crew = gatherCrew(system, random, (line) => begun.push(line))
@@ -92,6 +95,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
     people,
     workers,
     onceEach: directory === 'samba',
+    othersShare,
     setElsewhere:
       directory === 'embedded' ? (person, password, mustChange) => setOnPremises(system, person, password, mustChange) : undefined,
     // Load waits for the faults to come, and faults (below) for the load.
@@ -120,6 +124,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
   progress('quiet: waiting until everybody knows')
   await calm(scene)
   await everybodyKnows(workload.requests)
+  await readAgain(workload.requests)
   over = true
   await watching
   const left = await messagesLeft(system)
@@ -160,7 +165,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
 /** Every fault as often, in an order by chance. */
 function planOf(all: Record<string, Fire>, { faults, random, resets, everyMs }: ChaosOptions & { random: Random }): [string, Fire][] {
   const chosen = Object.entries(all).filter(([name]) => faults === undefined || faults.includes(name))
-  const rounds = everyMs === undefined ? roundsOf(resets) : Math.ceil(60_000 / everyMs / chosen.length)
+  const rounds = everyMs === undefined ? roundsOf(resets, chosen.length, faults !== undefined) : Math.ceil(60_000 / everyMs / chosen.length)
   return Array.from({ length: rounds }, () => random.shuffled(chosen)).flat()
 }
 
@@ -188,6 +193,21 @@ async function everybodyKnows(requests: readonly Submitted[]): Promise<void> {
     }
     await sleep(2_000)
     open = requests.filter(isOpen)
+  }
+}
+
+/** What each flow says in the end of its last request: the same as the person was told, or as true. */
+async function readAgain(requests: readonly Submitted[]): Promise<void> {
+  const last = new Map(
+    requests.filter(({ ambiguous, told }) => !ambiguous && told.at(-1)?.code !== 'notSent').map((one) => [one.flow, one]),
+  )
+  for (const request of last.values()) {
+    if (request.told.at(-1)?.by === 'flow') continue
+    const told = await request.flow.read().then(
+      (answer) => toldBy(answer, 'flow'),
+      () => undefined,
+    )
+    if (told && told.code !== 'notSent' && told.code !== request.told.at(-1)?.code) request.told.push(told)
   }
 }
 

@@ -18,6 +18,8 @@ export interface WorkloadOptions {
   onceEach: boolean
   /** Resolves when the request of this number may be made (chaos and load go side by side): false, if there are to be no more. */
   mayStart(number: number): Promise<boolean>
+  /** The share of people whose password somebody else sets while they submit theirs. */
+  othersShare: number
   /** Sets somebody's password past everything of ours; undefined where nobody does. */
   setElsewhere: ((person: SampleUser, password: string, mustChange: boolean) => Promise<void>) | undefined
 }
@@ -36,7 +38,16 @@ export interface Workload {
 
 const mailWithinMs = 20_000
 
-export function createWorkload({ system, random, people, workers, onceEach, mayStart, setElsewhere }: WorkloadOptions): Workload {
+export function createWorkload({
+  system,
+  random,
+  people,
+  workers,
+  onceEach,
+  mayStart,
+  othersShare,
+  setElsewhere,
+}: WorkloadOptions): Workload {
   const requests: Submitted[] = []
   const others: Workload['others'] = []
   const free = new Set(people)
@@ -61,7 +72,7 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
       await sleep(200)
       return false
     }
-    const elsewhere = setElsewhere && random.next() < 0.15 ? setByAnother(person, setElsewhere) : undefined
+    const elsewhere = setElsewhere && random.next() < othersShare ? setByAnother(person, setElsewhere) : undefined
     const first = await submit(person, flow, random.next() < 0.05)
     // Nothing was changed, and the same flow is still good: they try again.
     if (first.told.at(-1)?.effect === 'notChanged' && random.next() < 0.5) await submit(person, flow, false)
@@ -69,6 +80,7 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
     return true
   }
 
+  /** The request that was sent, of two presses. */
   async function submit(person: SampleUser, flow: ResetFlow, twice: boolean): Promise<Submitted> {
     const one = newRequest(person, flow)
     const sent = send(one)
@@ -77,6 +89,7 @@ export function createWorkload({ system, random, people, workers, onceEach, mayS
       await sleep(random.between(0, 60))
       await Promise.all([sent, send(other)])
       pair(one, other)
+      return one.repeated ? other : one
     }
     await sent
     return one

@@ -11,7 +11,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { run } from '../../infra/cli/run.ts'
 import type { How } from '../../local/entra/sign-in.ts'
 import { call } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import { adminEnvironment } from '../../local/system.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { useSystem } from './support.ts'
 
@@ -21,15 +21,6 @@ const running = useSystem({ agents: 0 })
 const ada = 'ada.admin@corp.example.test'
 const hal = 'hal.helpdesk@corp.example.test'
 const eve = 'eve.everybody@corp.example.test'
-
-const environmentOf = ({ url, tenantId, administration, parts, folder }: System) => ({
-  WRITEBACK_URL: url,
-  WRITEBACK_TENANT: tenantId,
-  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
-  WRITEBACK_API: administration.api.uri,
-  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
-  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
-})
 
 /** The command, and a person who signs in each time as said. */
 async function command(upn: string, args: string[], hows: How[] = [{}]) {
@@ -45,7 +36,7 @@ async function command(upn: string, args: string[], hows: How[] = [{}]) {
       if (code !== undefined) void parts.entra.call('signIn', code, upn, hows[signIns++])
     },
   }
-  const code = await run(args, environmentOf(running()), io, systemClock)
+  const code = await run(args, adminEnvironment(running()), io, systemClock)
   return { code, printed: printed.join('\n'), told: told.join('\n'), signIns }
 }
 
@@ -134,6 +125,14 @@ describe('npm run admin', () => {
     expect((await command(ada, ['audit'])).printed).toContain(`${who} (Admin)  relink ${id}: done  "moved to another forest"`)
   })
 
+  it('shows the state and the keys, to the helpdesk too', async () => {
+    expect(await command(hal, ['status'])).toMatchObject({ code: 0, printed: expect.stringContaining('Password writeback is on') })
+    const keys = await command(hal, ['keys'])
+    for (const name of ['package-key', 'password-key', 'state-key']) expect(keys.printed).toMatch(new RegExp(`${name} +current `))
+    expect(await command(hal, ['keys', 'verify'])).toMatchObject({ code: 0, printed: expect.stringContaining('Intact') })
+    expect(await command(hal, ['rollover', '--reason', 'x'])).toMatchObject({ code: 77, told: expect.stringContaining('(notAllowed)') })
+  })
+
   it('says why it was refused', async () => {
     expect(await command(hal, ['audit'])).toMatchObject({ code: 77, told: expect.stringContaining('(notAllowed)') })
     const old = await command(ada, ['relink', 'x', '--reason', 'y'], [{ authAgoS: 3_600 }, { authAgoS: 3_600 }])
@@ -146,7 +145,7 @@ describe('npm run admin', () => {
 
   it('as the program it is: code on standard error, JSON on standard output', async () => {
     const root = join(import.meta.dirname, '../..')
-    const environment = { ...process.env, ...environmentOf(running()) }
+    const environment = { ...process.env, ...adminEnvironment(running()) }
     const child = spawn(process.execPath, ['--import', 'tsx', 'infra/cli/admin.ts', 'audit', '--json'], { cwd: root, env: environment })
     child.stderr.on('data', (chunk: Buffer) => {
       const code = /enter the code (\w+) /.exec(chunk.toString())?.[1]

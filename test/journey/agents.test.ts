@@ -14,7 +14,7 @@ import { restart, submit } from './faults.fixture.ts'
 import { messagesSent, passGate, patience, personNamed, signIn, useSystem, whenUp } from './support.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
-const running = useSystem({ agents: 0, extraUsers: 3 })
+const running = useSystem({ agents: 0, extraUsers: 3, certificateAgeDays: 183 })
 
 const done = { status: 200, body: { code: 'done' } }
 const serviceDown = { status: 503, body: { code: 'serviceDown', effect: 'notChanged', state: 'verified' } }
@@ -32,10 +32,11 @@ describe('coming and going', () => {
     expect(await messagesSent(system)).toEqual({ requests: 0, replies: 0 })
   })
 
-  it('the first agent starts: the service is up', async () => {
+  it('the first agent starts: the service is up, and it has a new certificate, for the one it was given is half a year old', async () => {
     const system = running()
-    await system.startAgent()
+    const agent = await system.startAgent()
     await whenUp(system)
+    await agent.event('certificateRenewed')
     const flow = await passGate(system, personNamed(system, 'user0001'))
     expect(await flow.password('The-First-One-Set-1')).toMatchObject(done)
   })
@@ -64,10 +65,13 @@ describe('coming and going', () => {
     expect((await bus.call('stats'))['events']?.sent).toBe(2)
   })
 
-  it('started again: the service is up again', async () => {
+  it('started again: the service is up again, by the new certificate; the old one is gone', async () => {
     const system = running()
-    await restart(system, 'agent-1')
+    const agent = await restart(system, 'agent-1')
     await whenUp(system)
+    await agent.event('certificateRemoved')
+    const folder = join(system.folder, 'agent-1')
+    expect((await readdir(folder)).filter((file) => file.startsWith('certificate'))).toEqual(['certificate.pem'])
     const person = personNamed(system, 'user0003')
     const flow = await passGate(system, person)
     expect(await flow.password('Back-In-Business-1')).toMatchObject(done)

@@ -4,10 +4,9 @@
  * Every "now" in these stories is an event that was seen (a line in an agent's log, an operation that hangs, a message that
  * was stored), never a pause of some length.
  */
-import { join } from 'node:path'
 import { Attribute, Change, Client } from 'ldapts'
 import { expect, vi } from 'vitest'
-import { type AgentProcess, runAgent } from '../../local/agent.ts'
+import type { AgentProcess } from '../../local/agent.ts'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import type { HttpAnswer, ResetFlow } from '../../local/reset-client.ts'
 import type { System } from '../../local/system.ts'
@@ -39,10 +38,9 @@ export async function kill(agent: AgentProcess): Promise<void> {
   await agent.exited
 }
 
-/** The same installation again (folder, identity, journal), as a supervisor would start it. */
+/** The same installation again; resolves when it has sent its first heartbeat. */
 export async function restart(system: System, name: string): Promise<AgentProcess> {
-  const agent = runAgent(name, join(system.folder, name, 'agent.json'), join(system.folder, 'logs'))
-  system.agents.push(agent)
+  const agent = await system.startAgain(name)
   await agent.event('heartbeat')
   return agent
 }

@@ -45,6 +45,12 @@ function decideUnlessBegun(agent: Agent, kind: 'expired' | 'directoryUnavailable
   decide(agent, unlessBegun({ begun, othersHadIt: othersHadIt(hand) }, { kind }).kind as Told)
 }
 
+/** handle.ts, operate: a directory that is away ends nothing that may have been begun. */
+function directoryAway(world: World, agent: Agent, at: number, decisions: Decisions): void {
+  decideUnlessBegun(agent, 'directoryUnavailable', decisions)
+  if (handOf(agent).outcome === 'unknown') giveBack(world, agent, at)
+}
+
 /** One bind with the new password (directory/proof.ts). `unsure` is a fault's doing. */
 const proofOf = ({ directory }: World): Proof => (directory.password === 'ours' ? 'right' : 'wrong')
 
@@ -219,4 +225,4 @@ export function tell(world: World, outcome: Told): void {
   if (!world.told.includes(outcome)) world.told = [...world.told, outcome].sort()
 }
 
-export { decide, decideUnlessBegun, handOf, look }
+export { decide, directoryAway, handOf, look }

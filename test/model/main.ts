@@ -4,7 +4,7 @@ import { search } from './search.ts'
 
 const usage = `npm run model -- [--agents 1|2] [--faults N] [--others N]
 
-  Every order of events around one request. Defaults: two agents, one fault, nobody else (some 400,000 states, 20 s).
+  Every order of events around one request. Defaults: two agents, one fault, nobody else (some 600,000 states, 25 s).
   --agents 2 --faults 1 --others 1 is the whole: minutes, and gigabytes of memory.
 `
 

@@ -5,7 +5,7 @@
  * beyond that before one of the two has come (docs/decisions/0004).
  */
 import type { Decisions } from '../../agent/redelivery.ts'
-import { decide, decideUnlessBegun, handOf, look, type Step, settleLater } from './agent.ts'
+import { decide, directoryAway, handOf, look, type Step, settleLater, tell } from './agent.ts'
 import { ageOf, changeSince, clockOf, isAgain, times } from './real.ts'
 import { type Agent, notChanged, type World } from './state.ts'
 
@@ -72,6 +72,12 @@ const others = (hidden: boolean): Event => ({
 export const events: readonly Event[] = [
   { name: `${tickMs / 1000} s pass`, may: mayPass, take: pass },
   { name: 'the directory writes', may: ({ flights }) => flights.length > 0, take: (world, decisions) => carryOut(world, decisions, true) },
+  {
+    // asked-later.ts: a message that may still live, and a password that works; the look at pwdLastSet before it spares a bind only.
+    name: 'an agent is asked, and has it',
+    may: ({ directory, told }) => directory.password === 'ours' && !told.includes('done'),
+    take: (world) => tell(world, 'done'),
+  },
   others(false),
   others(true),
 ]
@@ -115,7 +121,7 @@ export const faults: readonly Step[] = [
   fault(
     'the directory is away',
     (_, { hand }) => hand?.phase === 'taken',
-    (_, agent, __, decisions) => decideUnlessBegun(agent, 'directoryUnavailable', decisions),
+    (world, agent, at, decisions) => directoryAway(world, agent, at, decisions),
   ),
   fault(
     'the bind proves nothing',

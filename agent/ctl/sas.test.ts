@@ -10,7 +10,7 @@ import { makeAuthority } from '../../local/ca.ts'
 import { sampleForest } from '../../local/directory/seed.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { UsageError } from './program.ts'
-import { run } from './sas-key.ts'
+import { run } from './sas.ts'
 
 let folder: string
 let bus: Bus

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type Clock, systemClock } from '../../shared/clock.ts'
-import { Fault } from '../../shared/fault.ts'
+import { collectGarbage } from '../test/garbage.ts'
+import { virtualClock } from '../test/virtual-clock.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { Fault } from './fault.ts'
 import { kept, keptByName } from './kept.ts'
 
 const keeping = { freshMs: 60_000, usableMs: 300_000 }
@@ -84,6 +86,54 @@ describe('a kept value', () => {
       await expect(value.get()).rejects.toBe(error)
     },
   )
+
+  it('that a permanent fault has overtaken is not served any more, not even while the service is left in peace', async () => {
+    const { clock, pass, source, load } = setup()
+    const value = kept(clock, keeping, load)
+    await value.get()
+    source.error = new Fault('ROW_REJECTED', 'forged', { permanent: true })
+    pass(60_000)
+    for (const _ of [1, 2]) await expect(value.get()).rejects.toBe(source.error)
+  })
+
+  it('serves after a second where a service hangs, and for five seconds nobody asks it again', async () => {
+    const clock = virtualClock()
+    let loads = 0
+    const value = kept(clock, keeping, () => (++loads === 1 ? Promise.resolve('old') : new Promise<string>(() => {})))
+    await value.get()
+    await clock.advance(60_000)
+    const waiting = value.get()
+    await clock.advance(999)
+    expect(await Promise.race([waiting, clock.turn()])).toBeUndefined()
+    await clock.advance(1)
+    expect([await waiting, await value.get(), loads]).toEqual(['old', 'old', 2])
+  })
+
+  it('is dropped when it is too old to be used, though nobody asks', async () => {
+    const clock = virtualClock()
+    const value = kept(clock, keeping, async () => ({}))
+    const held = new WeakRef(await value.get())
+    await clock.advance(299_999)
+    collectGarbage()
+    expect(held.deref()).toBeDefined()
+    await clock.advance(1)
+    collectGarbage()
+    expect([held.deref(), clock.pending()]).toEqual([undefined, 0])
+  })
+
+  it('is dropped when it is forgotten, also by whoever is about to bring it', async () => {
+    const clock = virtualClock()
+    const value = kept(clock, keeping, async () => ({}))
+    const forgotten = async () => {
+      const coming = value.get()
+      value.forget()
+      return new WeakRef(await coming)
+    }
+    const held = await forgotten()
+    await clock.turn()
+    collectGarbage()
+    expect([held.deref(), clock.pending()]).toEqual([undefined, 0])
+  })
 
   it('is as old as the question, not the answer', async () => {
     const { clock, pass } = setup()

@@ -1,5 +1,5 @@
 /**
- * `agentctl sas-key`: the two keys of a SAS rule, changed one after the other so that no reset fails.
+ * `agentctl sas`: the two keys of a SAS rule, changed one after the other so that no reset fails.
  *
  * With --commands it shows what is done in Azure, where the same rule stands on each queue. With --new it is the agent's side:
  * a new connection string is proven (linked to all three queues, nothing sent or taken) and only then put in place of the old one. The
@@ -16,8 +16,8 @@ import { checkBus } from './doctor/cloud.ts'
 import { report } from './doctor/report.ts'
 import { exitCodes, type Io, UsageError } from './program.ts'
 
-const usage = `agentctl sas-key --commands --resource-group GROUP --namespace NAME --key primary|secondary [--rule NAME]
-agentctl sas-key --settings FILE --new FILE
+const usage = `agentctl sas --commands --resource-group GROUP --namespace NAME --key primary|secondary [--rule NAME]
+agentctl sas --settings FILE --new FILE
 
 Changes the keys of this agent's SAS rule: first the one that is not in use, then every agent, then the other.
 
@@ -61,7 +61,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return exitCodes.done
   }
   const file = values.settings ?? process.env[fileVariable]
-  if (file === undefined || values.new === undefined) throw new UsageError('--commands, or --settings and --new (agentctl sas-key --help)')
+  if (file === undefined || values.new === undefined) throw new UsageError('--commands, or --settings and --new (agentctl sas --help)')
   return take(readSettings(file, process.env), values.new, values['dry-run'] ?? false, io)
 }
 
@@ -88,7 +88,7 @@ export function commands({
     `key=$(${renew(first)} --query ${key}Key --output tsv)`,
     ...others.map((queue) => `${renew(queue)} --key-value "$key" --output none`),
     '',
-    "# 2. The connection string, into a file of its owner's alone; to each agent, and there: agentctl sas-key --new FILE",
+    "# 2. The connection string, into a file of its owner's alone; to each agent, and there: agentctl sas --new FILE",
     `(umask 077; printf 'Endpoint=sb://${namespace}.servicebus.windows.net/;SharedAccessKeyName=${rule};SharedAccessKey=%s\\n' "$key" > service-bus.new)`,
     'unset key',
     '',
@@ -138,6 +138,6 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options }).values
   } catch {
-    throw new UsageError('an option is not known or lacks its value (agentctl sas-key --help)')
+    throw new UsageError('an option is not known or lacks its value (agentctl sas --help)')
   }
 }
