@@ -62,7 +62,12 @@ function draftFrom(found: string | undefined, flags: Flags): Draft {
   const all = [...problems, ...problemsOf(flags)]
   if (all.length > 0) throw new UsageError(`${all.join('\n')}\n(agentctl configure --help)`)
   const wish = writeback === 'on' || writeback === 'off' ? writeback : 'asItIs'
-  const administrator = { url: flags['app-url'], api: flags.api, client: flags['admin-client'] }
+  const variables = process.env // as `npm run admin` takes them
+  const administrator = {
+    url: flags['app-url'] ?? variables['WRITEBACK_URL'],
+    api: flags.api ?? variables['WRITEBACK_API'],
+    client: flags['admin-client'] ?? variables['WRITEBACK_CLIENT_ID'],
+  }
   const register = flags.register ?? false
   return { settings, passwords: new Map(), writeback: wish, reason: reason ?? 'agentctl configure', administrator, register }
 }
