@@ -34,10 +34,10 @@ export interface SystemOptions {
   forests?: 1 | 2
   /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
   identity?: 'certificate' | 'sas'
-  /** What the first start of the deployment says; `on` if absent. */
-  writeback?: 'on' | 'off'
   /** How long ago the agents' certificates were made, which then are good for a year. */
   certificateAgeDays?: number
+  /** What the first start of the deployment says; `on` if absent. */
+  writeback?: 'on' | 'off'
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */

@@ -308,12 +308,6 @@ describe('operating.md', () => {
     expect(documented).toEqual(Object.entries(inCode).map(([id, { proves, todo }]) => [id, plain(proves), plain(todo)]))
   })
 
-  test('options of agentctl configure, here and in its help', () => {
-    const flags = [...Object.keys(configureOptions), ...Object.keys(editOptions)].map((flag) => `--${flag}`).sort()
-    expect(column(table('operating', 'Options of configure'), 'option').sort()).toEqual(flags)
-    expect([...new Set(configureUsage.match(/(?<=^ +)--[a-z-]+/gm))].sort()).toEqual(flags)
-  })
-
   test('npm run admin: commands, where the API is, exit codes', () => {
     const inCode = Object.values(commands).map(({ usage, summary }) => [usage, summary])
     expect(pick(table('operating', 'Commands'), 'command', 'what it does')).toEqual(inCode)
@@ -321,6 +315,12 @@ describe('operating.md', () => {
     expect(pick(table('operating', 'Where the API is'), 'flag', 'variable', 'meaning')).toEqual(flags)
     const codes = Object.entries(adminExitCodes).map(([name, code]) => [String(code), name])
     expect(pick(table('operating', 'Exit codes of npm run admin'), 'code', 'name')).toEqual(codes)
+  })
+
+  test('options of agentctl configure, here and in its help', () => {
+    const flags = [...Object.keys(configureOptions), ...Object.keys(editOptions)].map((flag) => `--${flag}`).sort()
+    expect(column(table('operating', 'Options of configure'), 'option').sort()).toEqual(flags)
+    expect([...new Set(configureUsage.match(/(?<=^ +)--[a-z-]+/gm))].sort()).toEqual(flags)
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */
