@@ -75,10 +75,17 @@ describe('with no node_modules beside it', () => {
   })
 })
 
+test('what asks questions is in agentctl, and not in the agent', async () => {
+  const [agent, agentctl] = await Promise.all(['agent.cjs', 'agentctl.cjs'].map((file) => readFile(join(built, file), 'utf8')))
+  expect(agentctl).toContain('node_modules/@clack/prompts/')
+  expect(agent).not.toContain('@clack')
+})
+
 describe('agentctl, with no node_modules beside it', () => {
   test.each([
     ['asked for help', ['--help'], 0, /^password-writeback agentctl \d+\.\d+\.\d+\n/, /^$/],
     ['told nothing', [], 64, /agentctl <subcommand>/, /^$/],
+    ['asked to configure without a terminal', ['configure', '--settings', 'none.json'], 64, /^$/, /no terminal to ask on/],
     [
       'asked to show a grant',
       ['grant', '--account', 'S-1-5-21-1-2-3-1104', '--on', 'OU=People,DC=corp,DC=test'],

@@ -136,7 +136,7 @@ describe('what has been configured', () => {
     const settings = JSON.parse(Buffer.from(before['agent.json'] ?? '', 'base64').toString())
     const t = configure(folder(), '--yes', '--json', '--set', 'concurrency=2')
     expect(await t.exited).toBe(0)
-    const result = JSON.parse(t.screen())
+    const result = JSON.parse(t.screen().trim().split('\n').at(-1) ?? '')
     expect(result).toMatchObject({ ok: true, written: true, writeback: 'asItIs' })
     const { 'agent.json': written = '', [basename(result.backup)]: backup, ...others } = await filesIn(folder())
     expect(JSON.parse(Buffer.from(written, 'base64').toString())).toEqual({ ...settings, concurrency: 2 })

@@ -10,7 +10,9 @@ export async function optionalFeatures(draft: Draft, { ask }: Kit): Promise<Draf
   }
   const { on } = await draft.service.writeback()
   const box = { value: feature, label: 'Password writeback', hint: on ? 'is on' : 'is off' } as const
-  const ticked = (await ask.tick('Optional features', [box], on || draft.writeback === 'on' ? [feature] : [])).includes(feature)
+  const ticked = (
+    await ask.tick('Optional features', [box], (draft.writeback === 'asItIs' ? on : draft.writeback === 'on') ? [feature] : [])
+  ).includes(feature)
   if (ticked === on) return { ...draft, writeback: 'asItIs' }
   if (!ticked && (await ask.choose('Switch password writeback off for everybody in this tenant?', noYes)) === 'no')
     return { ...draft, writeback: 'asItIs' }
