@@ -9,6 +9,7 @@ import { createLog } from '../shared/log.ts'
 import { connectRelay } from '../shared/relay/client.ts'
 import { openCeilings } from './ceilings.ts'
 import { directorySettings, localAuthority, openCredential, relaySettings, renewalOf } from './compose.ts'
+import { coreDumpsOn } from './core-dumps.ts'
 import { keepCertificate } from './credential/renewal.ts'
 import { openDirectory } from './directory/directory.ts'
 import { handle } from './handle.ts'
@@ -71,6 +72,7 @@ export async function run(settings: AgentSettings, { clock, connectRelay, openJo
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort('asked'))
   log('agentStarted', { agent: agentId.toString('hex'), version: packageJson.version })
+  if (coreDumpsOn()) log('coreDumpsOn')
 
   const fatally = (error: unknown) => stop.abort(error)
   void voice.beat(stop.signal)

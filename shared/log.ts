@@ -59,6 +59,7 @@ export const events = {
   certificateNotRenewed: { id: 34052, level: 'warning' },
   certificateExpiring: { id: 34053, level: 'error' },
   certificateExpired: { id: 34054, level: 'error' },
+  coreDumpsOn: { id: 34060, level: 'warning' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 

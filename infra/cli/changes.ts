@@ -43,12 +43,12 @@ const table = {
   'revoke-agent': {
     usage: 'revoke-agent AGENT --reason TEXT',
     summary: 'stop listening to one agent, and roll what it knew with no overlap',
-    warning: 'That agent is shut out for good; requests under way may end as unknown.',
+    warning: 'That agent is shut out until it is admitted again (admit-agent); requests under way may be refused.',
     request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/revoke` }),
   },
   'admit-agent': {
     usage: 'admit-agent AGENT --reason TEXT',
-    summary: 'listen again to an agent that was revoked, once it has a new certificate',
+    summary: 'listen again to an agent that was revoked, once its credentials were made anew',
     request: (agent) => ({ method: 'POST', path: `agents/${segment(agent)}/admit` }),
   },
   relink: {

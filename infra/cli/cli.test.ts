@@ -175,6 +175,12 @@ describe('what is said', () => {
       'Under way: byHand r1: make, since 1970-01-01T00:00:00.000Z',
     ])
     expect(JSON.parse((await given('status', [ok(body)], { json: true })).printed)).toEqual(body)
+    const first = { on: false, since: 0, reason: 'setting', writeback: 'down', agents: [], run: { ...theRun, step: 'done' } }
+    expect((await given('status', [ok(first)])).printed.split('\n')).toEqual([
+      'Password writeback is off since 1970-01-01T00:00:00.000Z (setting); the service reads "down".',
+      '0 agent(s):',
+      'Last run: byHand r1: done, since 1970-01-01T00:00:00.000Z',
+    ])
   })
 })
 

@@ -30,10 +30,10 @@ function agentText(agent: ManageAnswer['body']): string {
 }
 
 const statusText = (body: ManageAnswer['body']): string[] => [
-  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${plain(body.reason)}, by ${plain(body.by)}); the service reads "${plain(body.writeback)}".`,
+  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${[body.reason, body.by && `by ${body.by}`].filter(Boolean).map(plain).join(', ')}); the service reads "${plain(body.writeback)}".`,
   `${list(body.agents).length} agent(s):`,
   ...list(body.agents).map(agentText),
-  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
 ]
 
 const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
@@ -42,7 +42,7 @@ const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
 const keysText = (body: ManageAnswer['body']): string[] => [
   ...list(body.keys).map(keyText),
   `Next rollover: ${when(body.nextRolloverAt)}`,
-  ...(body.run ? [`Under way: ${runText(body.run)}`] : []),
+  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
   'History:',
   ...list(body.history).map(
     (each) => `  ${when(each.at)}  ${plain(each.kind).padEnd(10)}${plain(each.why)}: ${plain(each.reason)}, by ${plain(each.by)}`,
