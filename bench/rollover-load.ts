@@ -63,19 +63,20 @@ export function startLoad(system: System, perS: number): Load {
 
   async function one(person: Person, password: string): Promise<void> {
     const flow = await gate(person)
+    if (flow === undefined) return
     const code = typeof flow === 'string' ? flow : await submitted(flow, password).catch(() => 'noAnswer')
     if (code === 'done') load.done += 1
     else if (code === 'disabled') load.disabled += 1
     else load.failed[code] = (load.failed[code] ?? 0) + 1
   }
 
-  /** A passed gate, or what an answer said against it. */
-  async function gate(person: Person): Promise<ResetFlow | string> {
+  /** A passed gate, or what an answer said against it; undefined: not before the end. */
+  async function gate(person: Person): Promise<ResetFlow | string | undefined> {
     for (;;) {
       try {
         return await pass(person)
       } catch {
-        if (over.signal.aborted) return 'noGate'
+        if (over.signal.aborted) return undefined
         load.again += 1
       }
     }
