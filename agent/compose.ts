@@ -20,12 +20,14 @@ import { type AgentSettings, readSecretFile } from './settings.ts'
 export const localAuthority = ({ localCaFile }: Pick<AgentSettings, 'localCaFile'>): string | undefined =>
   localCaFile === undefined ? undefined : readFileSync(localCaFile, 'utf8')
 
-export const signInOf = ({ tenantId, identity }: AgentSettings, localCa: string | undefined): SignIn => {
+type Identified = Pick<AgentSettings, 'tenantId' | 'identity'>
+
+export const signInOf = ({ tenantId, identity }: Identified, localCa: string | undefined): SignIn => {
   return { tenantId, clientId: identity.clientId, authority: identity.authority, localCa }
 }
 
 /** Read once: it stays as long as the agent does. */
-export function passphraseOf({ identity: { passphraseFile } }: AgentSettings): Passphrase {
+export function passphraseOf({ identity: { passphraseFile } }: Pick<AgentSettings, 'identity'>): Passphrase {
   let passphrase: Promise<Secret> | undefined
   return async () => {
     if (passphraseFile === undefined) return undefined
@@ -34,7 +36,7 @@ export function passphraseOf({ identity: { passphraseFile } }: AgentSettings): P
   }
 }
 
-export function openCredential(settings: AgentSettings, localCa: string | undefined): TokenCredential {
+export function openCredential(settings: Identified, localCa: string | undefined): TokenCredential {
   const { certificateFile, secretFile } = settings.identity
   const signIn = signInOf(settings, localCa)
   if (certificateFile === undefined) return signInBySecret(signIn, textOf(secretFile ?? ''))
@@ -61,7 +63,7 @@ export function renewalOf(
   }
 }
 
-export function relaySettings({ relay }: AgentSettings, credential: TokenCredential, ca: string | undefined): RelaySettings {
+export function relaySettings({ relay }: Pick<AgentSettings, 'relay'>, credential: TokenCredential, ca: string | undefined): RelaySettings {
   const { namespace, endpoint, connectionStringFile, proxyUrlFile, transport } = relay
   const road = { transport, ca, proxyUrl: proxyUrlFile === undefined ? undefined : textOf(proxyUrlFile) }
   if (namespace !== undefined) return { ...road, address: { kind: 'identity', namespace, endpoint, credential } }
@@ -71,10 +73,11 @@ export function relaySettings({ relay }: AgentSettings, credential: TokenCredent
 const textOf = (path: string) => readSecretFile(path).use((value) => value.toString('utf8'))
 
 export function directorySettings({ forests, rules, times }: AgentSettings): DirectorySettings {
-  return { forests: forests.map(withFiles), rules, ldapMs: times.ldapMs }
+  return { forests: forests.map((forest) => forestSettings(forest)), rules, ldapMs: times.ldapMs }
 }
 
-function withFiles({ bindPasswordFile, caFile, ...forest }: Forest): ForestSettings {
+/** `password`: if it is in no file yet. */
+export function forestSettings({ bindPasswordFile, caFile, ...forest }: Forest, password?: Secret): ForestSettings {
   const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8')
-  return { ...forest, bindPassword: readSecretFile(bindPasswordFile), ca }
+  return { ...forest, bindPassword: password ?? readSecretFile(bindPasswordFile), ca }
 }

@@ -19,6 +19,7 @@ const file = z.string().min(1)
 const guid = z.guid()
 const https = z.string().regex(/^https:\/\//, 'must be an https:// address')
 
+export const defaultJournalFile = '/var/lib/password-writeback/journal.sqlite'
 const defaultCeilings = { perMinute: 300, perPersonPerHour: 10, stopFile: '/etc/password-writeback/STOP' }
 
 const schema = z.strictObject({
@@ -66,7 +67,7 @@ const schema = z.strictObject({
   rules: ruleList,
   /** A certificate authority to trust beyond the system's, for a vault and a broker that are not Azure's own. */
   localCaFile: file.optional(),
-  journalFile: file.default('/var/lib/password-writeback/journal.sqlite'),
+  journalFile: file.default(defaultJournalFile),
   linksFile: file.default('/var/lib/password-writeback/links.sqlite'),
   /** What this agent does at most: ceilings.ts. */
   ceilings: z
@@ -101,19 +102,35 @@ export const fileVariable = 'AGENT_SETTINGS'
 export function readSettings(path: string, environment: Environment): AgentSettings {
   const problems: string[] = []
   const merged = override(readJson(path, problems), environment, problems)
-  const parsed = schema.safeParse(merged)
-  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`))
-  else
-    problems.push(
-      ...secretFiles(parsed.data).flatMap(privateFileProblem),
-      ...authorityFiles(parsed.data).flatMap(readableProblem),
-      ...brokenTimes(parsed.data.times).map(mustHold),
-      ...brokenScope(parsed.data),
-    )
+  const { settings, problems: own } = parseSettings(merged)
+  if (settings) problems.push(...secretFiles(settings).flatMap(privateFileProblem), ...authorityFiles(settings).flatMap(readableProblem))
+  problems.push(...own)
   // ldapts' debug output contains unicodePwd.
   if (/ldapts|\*/i.test(environment['NODE_DEBUG'] ?? '')) problems.push('NODE_DEBUG: would print passwords; remove it')
-  if (problems.length > 0 || !parsed.success) throw invalid(problems)
-  return Object.freeze(parsed.data)
+  if (problems.length > 0 || !settings) throw invalid(problems)
+  return Object.freeze(settings)
+}
+
+/** All that can be said without looking at a file that they name. `settings`: where the schema is kept to. */
+export function parseSettings(given: unknown): { settings?: AgentSettings; problems: string[] } {
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`) }
+  return { settings: parsed.data, problems: [...brokenTimes(parsed.data.times).map(mustHold), ...brokenScope(parsed.data)] }
+}
+
+/** All but the directory. */
+export type CloudSettings = Omit<AgentSettings, 'forests' | 'rules'>
+
+/** Undefined: not yet to be used. */
+export const parseCloud = ({ forests: _, rules: __, ...given }: Readonly<Record<string, unknown>>): CloudSettings | undefined =>
+  schema.omit({ forests: true, rules: true }).safeParse(given).data
+
+/** One single setting, as the file would hold it: `relay.transport`. Undefined: there is none of this name. */
+export function parseSetting(key: string, text: string): { value: unknown } | { problem: string } | undefined {
+  const type = leaves().get(key)
+  if (type === undefined) return undefined
+  const parsed = z.safeParse(type, text)
+  return parsed.success ? { value: parsed.data } : { problem: parsed.error.issues[0]?.message ?? 'not possible' }
 }
 
 const mustHold = (rule: string) => `times: ${rule} must hold`
@@ -138,7 +155,7 @@ function readJson(path: string, problems: string[]): object {
 /** AGENT_JOURNAL_FILE → journalFile: matched against the schema's own names, so a misspelling is a problem. */
 function override(settings: object, environment: Environment, problems: string[]): unknown {
   const merged = structuredClone(settings) as Record<string, unknown>
-  const paths = new Map(leafPaths(schema).map((path) => [variableName(path), path]))
+  const paths = new Map([...leaves().keys()].map((key) => key.split('.')).map((path) => [variableName(path), path]))
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(environmentPrefix) || name === fileVariable || value === undefined) continue
     const path = paths.get(name)
@@ -151,11 +168,13 @@ function override(settings: object, environment: Environment, problems: string[]
 const variableName = (path: readonly string[]) =>
   environmentPrefix + path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')
 
-function leafPaths(type: unknown, path: readonly string[] = []): string[][] {
+/** The single settings by their names, with what they may be; lists have none. */
+export function leaves(type: z.core.$ZodType = schema, path: readonly string[] = []): ReadonlyMap<string, z.core.$ZodType> {
   const inner = type instanceof z.ZodDefault ? type.unwrap() : type
-  if (inner instanceof z.ZodArray) return []
-  if (!(inner instanceof z.ZodObject)) return [[...path]]
-  return Object.entries(inner.shape).flatMap(([name, child]) => leafPaths(child, [...path, name]))
+  if (inner instanceof z.ZodArray) return new Map()
+  if (!(inner instanceof z.ZodObject)) return new Map([[path.join('.'), type]])
+  const shape: Record<string, z.core.$ZodType> = inner.shape
+  return new Map(Object.entries(shape).flatMap(([name, child]) => [...leaves(child, [...path, name])]))
 }
 
 function setAt(target: Record<string, unknown>, path: readonly string[], value: string): void {
@@ -193,15 +212,20 @@ const authorityFiles = ({ forests, localCaFile }: AgentSettings): Named[] => [
   ['localCaFile', localCaFile],
 ]
 
-function readableProblem([setting, path]: Named): string[] {
-  return path === undefined || existsSync(path) ? [] : [`${setting}: the file cannot be read`]
+const readableProblem = (named: Named) => namedProblem(named, 'readable')
+const privateFileProblem = (named: Named) => namedProblem(named, 'private')
+
+function namedProblem([setting, path]: Named, must: 'readable' | 'private'): string[] {
+  const problem = path === undefined ? undefined : fileProblem(path, must)
+  return problem === undefined ? [] : [`${setting}: ${problem}`]
 }
 
-function privateFileProblem([setting, path]: Named): string[] {
-  if (path === undefined) return []
+/** What is wrong with a file that settings name. */
+export function fileProblem(path: string, must: 'readable' | 'private'): string | undefined {
   try {
-    return isOpenToOthers(path) ? [`${setting}: the file must be readable by the agent's account alone (chmod 600)`] : []
+    if (must === 'private' && isOpenToOthers(path)) return "the file must be readable by the agent's account alone (chmod 600)"
   } catch {
-    return [`${setting}: the file cannot be read`]
+    return 'the file cannot be read'
   }
+  return existsSync(path) ? undefined : 'the file cannot be read'
 }

@@ -36,6 +36,8 @@ export interface SystemOptions {
   identity?: 'certificate' | 'sas'
   /** How long ago the agents' certificates were made, which then are good for a year. */
   certificateAgeDays?: number
+  /** What the first start of the deployment says; `on` if absent. */
+  writeback?: 'on' | 'off'
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -60,6 +62,8 @@ export interface System {
   forests: readonly RunningDirectory[]
   parts: Parts
   agents: AgentProcess[]
+  /** Client ids of the applications that agents have, in the order in which agents are started. */
+  agentIds: readonly string[]
   ca: string
   /** `Endpoint=…` for one identity, to speak to the bus as it would. */
   busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
@@ -175,7 +179,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ])
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)
-    const settings = { ...settingsFor(cloud, credentials, times), LOCAL_CA_FILE: join(folder, 'ca.pem') }
+    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }
+    const settings = { ...settingsFor(cloud, credentials, times), ...own }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
     const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })
     const beginHost = (port: number) => begin('host', { ...app, settings: settingsAt(port), port }, identity)
@@ -191,6 +196,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       forests,
       parts,
       agents,
+      agentIds: credentials.agents.map(({ clientId }) => clientId),
       ca: authority.ca,
       busConnectionString: (name, over) => busConnectionString(bus.addresses, name, credentials, over),
       startAgent: (name) => startAgent(parts, forests, name),

@@ -3,6 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { editOptions } from '../agent/ctl/configure/edits.ts'
+import { options as configureOptions } from '../agent/ctl/configure/flags.ts'
+import { usage as configureUsage } from '../agent/ctl/configure/usage.ts'
 import { checks, personChecks } from '../agent/ctl/doctor/checks.ts'
 import { rights } from '../agent/ctl/four-rights.ts'
 import { run as grant } from '../agent/ctl/grant.ts'
@@ -312,6 +315,12 @@ describe('operating.md', () => {
     expect(pick(table('operating', 'Where the API is'), 'flag', 'variable', 'meaning')).toEqual(flags)
     const codes = Object.entries(adminExitCodes).map(([name, code]) => [String(code), name])
     expect(pick(table('operating', 'Exit codes of npm run admin'), 'code', 'name')).toEqual(codes)
+  })
+
+  test('options of agentctl configure, here and in its help', () => {
+    const flags = [...Object.keys(configureOptions), ...Object.keys(editOptions)].map((flag) => `--${flag}`).sort()
+    expect(column(table('operating', 'Options of configure'), 'option').sort()).toEqual(flags)
+    expect([...new Set(configureUsage.match(/(?<=^ +)--[a-z-]+/gm))].sort()).toEqual(flags)
   })
 
   /** Leaves of the schema, by the text of agent/settings.ts; the next test asks the program about each. */

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
 import { directorySettings, localAuthority, openCredential, passphraseOf, relaySettings } from '../compose.ts'
 import { openKeys } from '../keys.ts'
-import { type AgentSettings, fileVariable, readSettings } from '../settings.ts'
+import { type AgentSettings, type CloudSettings, fileVariable, readSettings } from '../settings.ts'
 import { checkCertificate } from './doctor/certificate.ts'
 import { type Finding, failed, isFailed, passed } from './doctor/checks.ts'
 import { checkCloudClock } from './doctor/clocks.ts'
@@ -76,7 +76,7 @@ export async function examine({ file, environment, person, sample }: Request, cl
   const good = passed('settings', '', `${settings.forests.length} forests, ${settings.rules.length} rules`)
   const directory = directorySettings(settings)
   if (person !== undefined) return [good, ...(await checkPerson(person, directory, clock))]
-  const [around, cloud] = await Promise.all([checkDirectory(directory, { clock, sample }), cloudOf(settings, clock)])
+  const [around, cloud] = await Promise.all([checkDirectory(directory, { clock, sample }), examineCloud(settings, clock)])
   return [good, ...around, ...cloud]
 }
 
@@ -93,7 +93,7 @@ function settingsFrom(file: string, environment: Request['environment']): AgentS
 /** A service that answers at all answers sooner. */
 const cloudMs = 15_000
 
-async function cloudOf(settings: AgentSettings, clock: Clock): Promise<Finding[]> {
+export async function examineCloud(settings: CloudSettings, clock: Clock): Promise<Finding[]> {
   const ca = localAuthority(settings)
   const credential = openCredential(settings, ca)
   const keys = openKeys({ url: settings.vault.url, credential, localCa: ca }, clock)

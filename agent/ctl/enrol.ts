@@ -157,7 +157,7 @@ async function showPlan(enrolment: Enrolment, io: Io): Promise<number> {
   return exitCodes.done
 }
 
-function show(enrolled: Enrolled, { settingsFile: file, renew = false }: Enrolment, io: Io): void {
+export function show(enrolled: Enrolled, { settingsFile: file, renew = false }: Enrolment, io: Omit<Io, 'colour'>): void {
   const { certificate, registered, settings, privateFile, publicFile } = enrolled
   const { clientId, secretFile } = settings.identity
   const line = (title: string, text: string) => io.print(title.padEnd(13) + text)

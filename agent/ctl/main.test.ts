@@ -22,6 +22,8 @@ test.each([
   [['grant', '--help'], 0, 'agentctl grant --account NAME --on DN', ''],
   [['grant', ...unit], 0, 'dsacls "OU=People,DC=corp,DC=test"', ''],
   [['grant'], 64, '', '--account and --on are needed'],
+  [['configure', '--settings', 'none.json'], 64, '', 'no terminal to ask on'],
+  [['configure', '--settings', 'none.json', '--yes'], 64, '', '--tenant-id'],
   [['grant', ...unit, '--apply', '--server', 'ldaps://dc1', '--bind-dn', 'a'], 64, '', 'no terminal to ask on: give --password-file'],
 ])('agentctl %j: exit code %i', async (args, code, out, error) => {
   expect(await agentctl(args)).toEqual({ code, out: expect.stringContaining(out), error: expect.stringContaining(error) })

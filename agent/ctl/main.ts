@@ -9,6 +9,11 @@ import { explain } from './explain.ts'
 import { exitCodes, type Io, type Subcommand, UsageError } from './program.ts'
 
 const subcommands: readonly Subcommand[] = [
+  {
+    name: 'configure',
+    summary: 'set up an agent page by page, from nothing to "password writeback is on"',
+    load: () => import('./configure.ts'),
+  },
   { name: 'enrol', summary: 'make the certificate this agent signs in with, and have it registered', load: () => import('./enrol.ts') },
   { name: 'grant', summary: 'give the service account its permissions in Active Directory, or show how', load: () => import('./grant.ts') },
   { name: 'doctor', summary: 'check what an agent needs, or whether a reset would work for one person', load: () => import('./doctor.ts') },

@@ -13,9 +13,13 @@ export function report(findings: readonly Finding[], json: boolean, io: Io): voi
     io.print(JSON.stringify({ ok: !findings.some(isFailed), findings }))
     return
   }
-  for (const finding of findings) io.print(line(finding, io.colour))
-  io.print(summary(findings))
+  for (const text of reportLines(findings, io.colour)) io.print(text)
 }
+
+export const reportLines = (findings: readonly Finding[], colour: boolean): string[] => [
+  ...findings.map((finding) => line(finding, colour)),
+  summary(findings),
+]
 
 function line({ check, about, state, text, todo }: Finding, colour: boolean): string {
   const word = words[state].padEnd(8)

@@ -1,0 +1,81 @@
+/**
+ * Writes the answers: every file whole or not at all, readable by its owner alone, the settings last; what the settings file
+ * held is kept beside it. As long as nothing has been renamed, a failure leaves everything as it was.
+ *
+ * Run by root, files go to whom the file they replace belonged to, else to whom the folder belongs to: an agent that may not
+ * read its own settings would not start.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, copyFile, constants as fs, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Secret } from '../../../shared/secret.ts'
+import type { Json } from './settings-edit.ts'
+
+export interface ToSave {
+  file: string
+  /** What it held when the wizard began; undefined: it was not there. */
+  found: string | undefined
+  settings: Json
+  /** Path to what belongs there. */
+  secrets: ReadonlyMap<string, Secret>
+  now: number
+}
+
+/** The settings file is not what it was when the wizard began: somebody else edits it, too. */
+export class ChangedMeanwhile extends Error {
+  override readonly name = 'ChangedMeanwhile'
+}
+
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+/** @returns the backup's name, if there was something to keep. */
+export async function save({ file, found, settings, secrets, now }: ToSave): Promise<string | undefined> {
+  const prepared: { temporary: string; target: string }[] = []
+  try {
+    for (const [path, secret] of secrets) prepared.push(await secret.use((bytes) => prepare(path, bytes)))
+    prepared.push(await prepare(file, Buffer.from(`${JSON.stringify(settings, null, 2)}\n`)))
+    if ((await readIfThere(file)) !== found) throw new ChangedMeanwhile('the settings file was changed meanwhile')
+    const backup = found === undefined ? undefined : await keep(file, now)
+    for (const { temporary, target } of prepared) await rename(temporary, target)
+    return backup
+  } catch (error) {
+    for (const { temporary } of prepared) await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+async function prepare(path: string, bytes: Buffer): Promise<{ temporary: string; target: string }> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const target = await realpath(path).catch(() => path)
+  const temporary = `${target}.${randomBytes(6).toString('hex')}`
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await giveTo(await stat(target).catch(() => stat(dirname(target))), temporary)
+  return { temporary, target }
+}
+
+async function giveTo({ uid, gid }: { uid: number; gid: number }, path: string): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, uid, gid)
+}
+
+async function keep(file: string, now: number): Promise<string> {
+  const backup = `${file}.${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  await copyFile(file, backup, fs.COPYFILE_EXCL)
+  await chmod(backup, 0o600)
+  await giveTo(await stat(file), backup)
+  return backup
+}
