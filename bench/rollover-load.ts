@@ -4,7 +4,7 @@
  */
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeIn, startReset } from '../local/reset-client.ts'
+import { codeIn, type ResetFlow, startReset } from '../local/reset-client.ts'
 import type { System } from '../local/system.ts'
 import { extraUsersOf, submit } from './people.ts'
 
@@ -12,6 +12,8 @@ export interface Load {
   done: number
   /** Told that password resets are switched off. */
   disabled: number
+  /** Told "busy", or not reached before anything was submitted (a connection, a mail): tried again, as a person would. */
+  again: number
   /** Everything else, by its code. */
   failed: Record<string, number>
   /** From the submit to its answer. */
@@ -32,6 +34,7 @@ export function startLoad(system: System, perS: number): Load {
   const load: Load = {
     done: 0,
     disabled: 0,
+    again: 0,
     failed: {},
     ms: [],
     async stop() {
@@ -59,23 +62,44 @@ export function startLoad(system: System, perS: number): Load {
   }
 
   async function one(person: Person, password: string): Promise<void> {
-    const code = await reset(person, password).catch((error: unknown) => `noAnswer: ${error instanceof Error ? error.message : error}`)
+    const flow = await gate(person)
+    if (flow === undefined) return
+    const code = typeof flow === 'string' ? flow : await submitted(flow, password).catch(() => 'noAnswer')
     if (code === 'done') load.done += 1
     else if (code === 'disabled') load.disabled += 1
     else load.failed[code] = (load.failed[code] ?? 0) + 1
   }
 
-  async function reset({ upn, mail }: Person, password: string): Promise<string> {
+  /** A passed gate, or what an answer said against it; undefined: not before the end. */
+  async function gate(person: Person): Promise<ResetFlow | string | undefined> {
+    for (;;) {
+      try {
+        return await pass(person)
+      } catch {
+        if (over.signal.aborted) return undefined
+        load.again += 1
+      }
+    }
+  }
+
+  async function pass({ upn, mail }: Person): Promise<ResetFlow | string> {
     const before = (await system.parts.mail.call('messages', mail)).length
     const flow = await startReset(system.url, upn)
     const challenged = await flow.challenge()
     if (challenged.status !== 202) return `challenge ${challenged.body.code}`
     const { text } = await system.parts.mail.call('waitFor', mail, before, 20_000)
     const verified = await flow.verify(codeIn(text))
-    if (verified.status !== 200) return `verify ${verified.body.code}`
-    const submittedAt = performance.now()
-    const answer = await submit(system.url, flow, password, ownConnection)
-    load.ms.push(performance.now() - submittedAt)
-    return String(JSON.parse(answer.text).code)
+    return verified.status === 200 ? flow : `verify ${verified.body.code}`
+  }
+
+  async function submitted(flow: ResetFlow, password: string): Promise<string> {
+    for (;;) {
+      const submittedAt = performance.now()
+      const { code } = JSON.parse((await submit(system.url, flow, password, ownConnection)).text)
+      load.ms.push(performance.now() - submittedAt)
+      if (code !== 'busy') return String(code)
+      load.again += 1
+      await sleep(1_000)
+    }
   }
 }

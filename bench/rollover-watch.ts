@@ -62,9 +62,21 @@ export function startWatch(system: System): Watch {
   }
 }
 
-async function countUnopened({ folder, agents }: System): Promise<number> {
+async function countUnopened(system: System): Promise<number> {
+  const events = (await logsOf(system)).matchAll(/"event":"(\w+)"/g)
+  return [...events].filter(([, event = '']) => unopened.includes(event)).length
+}
+
+/** Why calls were not answered with what was asked for: routes and faults, as the function app logged them. */
+export async function faultsOf(system: System): Promise<Record<string, number>> {
+  const found = (await logsOf(system)).matchAll(/"event":"handlerFailed".*?"route":"(\w+)","fault":"(\w+)"/g)
+  const faults: Record<string, number> = {}
+  for (const [, route, fault] of found) faults[`${route} ${fault}`] = (faults[`${route} ${fault}`] ?? 0) + 1
+  return faults
+}
+
+async function logsOf({ folder, agents }: System): Promise<string> {
   const names = new Set(['host', ...agents.map(({ name }) => name)])
   const logs = await Promise.all([...names].map((name) => readFile(join(folder, 'logs', `${name}.log`), 'utf8')))
-  const events = logs.join('\n').matchAll(/"event":"(\w+)"/g)
-  return [...events].filter(([, event = '']) => unopened.includes(event)).length
+  return logs.join('\n')
 }

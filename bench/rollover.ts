@@ -12,7 +12,7 @@ import type { System } from '../local/system.ts'
 import { round, spread } from './figures.ts'
 import { type Instance, openInstance } from './rollover-instance.ts'
 import { type Load, startLoad } from './rollover-load.ts'
-import { startWatch } from './rollover-watch.ts'
+import { faultsOf, startWatch } from './rollover-watch.ts'
 
 export interface RolloverResult {
   rollovers: Record<Kind, { adoptedS: number; oldDisabledS: number; resets: number }>
@@ -21,6 +21,10 @@ export interface RolloverResult {
   p99Ms: number
   failed: number
   failures: Record<string, number>
+  /** What the function app logged of calls that failed. */
+  faults: Record<string, number>
+  /** Tries that were told "busy", or did not get as far as a submit, and were made again. */
+  again: number
   /** While the feature was off. */
   disabled: number
   /** Messages under a package key version that was disabled by then, and what did not open at its receiver. */
@@ -69,7 +73,13 @@ export async function rolloverBench(system: System, progress: (line: string) => 
   const { p50, p99 } = spread(load.ms)
   const failed = Object.values(load.failed).reduce((sum, count) => sum + count, 0)
   const result = { rollovers, resets: load.done, p50Ms: p50, p99Ms: p99, failed, failures: load.failed, disabled: load.disabled }
-  const more = { underDisabledVersion, versions: watch.versions(), evidence: records.length }
+  const more = {
+    faults: await faultsOf(system),
+    again: load.again,
+    underDisabledVersion,
+    versions: watch.versions(),
+    evidence: records.length,
+  }
   return { ...result, ...more, broken: [...chain.problems, ...brokenIn({ ...result, ...more })] }
 }
 

@@ -61,3 +61,10 @@ export function busConnectionString(
     ? `Endpoint=sb://127.0.0.1:${tcp};${account};UseDevelopmentEmulator=true`
     : `Endpoint=sb://localhost:${ws};${account}`
 }
+
+/** As the tenant knows them. */
+export const principalsOf = ({ functions, agents, administration }: Credentials) => ({
+  functions: { ...functions, identityHeader: functions.secret },
+  agents,
+  administration,
+})

@@ -25,3 +25,10 @@ export interface TlsFiles {
   cert: string
   key: string
 }
+
+/** What somebody who starts a system wants to see of them. */
+export const shownAddresses = (addresses: Record<string, string | number>) =>
+  Object.entries(addresses)
+    .filter(([name]) => /^(authorityHost|url|http|page|tcp|ws|table)$/.test(name))
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')

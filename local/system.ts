@@ -11,7 +11,7 @@ import { type AgentProcess, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
 import type { BindTarget } from './bind.ts'
 import { loadOrMakeAuthority } from './ca.ts'
-import { busConnectionString, newCredentials, owners, sasRules } from './credentials.ts'
+import { busConnectionString, newCredentials, owners, principalsOf, sasRules } from './credentials.ts'
 import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import type { SampleForest } from './directory/seed.ts'
 import type { Administration } from './entra/people.ts'
@@ -20,6 +20,7 @@ import { cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
 import { call } from './reset-client.ts'
+import { shownAddresses } from './stand-in.ts'
 
 export interface SystemOptions {
   /** Certificates, logs and the agents' own folders; made if missing. */
@@ -95,7 +96,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const begin: Begin = async (name, partOptions, environment = {}) => {
     const remote = await startPart(name, partOptions, { logFolder, environment })
     opened.unshift(remote)
-    progress(`${name.padEnd(10)} ${describe(remote.addresses)}  ${sinceStart()}`)
+    progress(`${name.padEnd(10)} ${shownAddresses(remote.addresses)}  ${sinceStart()}`)
     return remote
   }
 
@@ -229,15 +230,3 @@ async function isUp({ url, agents }: System): Promise<void> {
   }
   throw new Error('the agents sent their heartbeats, but the service is still "down"')
 }
-
-const principalsOf = ({ functions, agents, administration }: Credentials) => ({
-  functions: { ...functions, identityHeader: functions.secret },
-  agents,
-  administration,
-})
-
-const describe = (addresses: Record<string, string | number>) =>
-  Object.entries(addresses)
-    .filter(([name]) => /^(authorityHost|url|http|page|tcp|ws|table)$/.test(name))
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ')
