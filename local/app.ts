@@ -1,11 +1,12 @@
 /** The function app as it runs here: its sources or its bundle, and its application settings. */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Times } from '../shared/times.ts'
 import { connectionString } from './azurite.ts'
 import type { Shipped } from './bundle.ts'
 import { busConnectionString } from './credentials.ts'
-import type { Credentials, Parts } from './system.ts'
+import type { Credentials, Parts, System } from './system.ts'
 
 export async function appOf(shipped: Shipped | undefined) {
   if (shipped) return { appFolder: shipped.functionsPackage }
@@ -42,3 +43,13 @@ export function settingsFor(
     LOCK_MS: String(times.lockMs),
   }
 }
+
+/** What `npm run admin` needs to know of this system, as environment variables. */
+export const adminEnvironment = ({ url, tenantId, administration, parts, folder }: System) => ({
+  WRITEBACK_URL: url,
+  WRITEBACK_TENANT: tenantId,
+  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
+  WRITEBACK_API: administration.api.uri,
+  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
+  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
+})

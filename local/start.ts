@@ -7,8 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { adminEnvironment } from './app.ts'
 import { showReset } from './show-reset.ts'
-import { adminEnvironment, type System, startSystem } from './system.ts'
+import { type System, startSystem } from './system.ts'
 
 const usage = `npm start -- [options]
 

@@ -204,16 +204,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
-/** What `npm run admin` needs to know of this system, as environment variables. */
-export const adminEnvironment = ({ url, tenantId, administration, parts, folder }: System) => ({
-  WRITEBACK_URL: url,
-  WRITEBACK_TENANT: tenantId,
-  WRITEBACK_CLIENT_ID: administration.programs[0]?.clientId ?? '',
-  WRITEBACK_API: administration.api.uri,
-  WRITEBACK_AUTHORITY: parts.entra.addresses.authorityHost,
-  WRITEBACK_CA_FILE: join(folder, 'ca.pem'),
-})
-
 type Begin = <N extends keyof Parts>(
   name: N,
   options: Parameters<typeof startPart<N>>[1],
