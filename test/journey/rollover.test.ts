@@ -3,7 +3,8 @@
  * enabled again. Nobody notices but whoever tries while it is off.
  */
 import { expect, it, vi } from 'vitest'
-import { adminEnvironment, type System } from '../../local/system.ts'
+import { adminEnvironment } from '../../local/app.ts'
+import type { System } from '../../local/system.ts'
 import { openManage } from '../../shared/manage.ts'
 import { restart } from './faults.fixture.ts'
 import { messagesSent, passGate, personNamed, signIn, useSystem } from './support.ts'
