@@ -1,5 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { MissingParts } from './test/missing-parts.ts'
+
+// What Node compiled of the SDKs is kept for the next file, and for the processes that tests start (local/process.ts).
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url))
 
 const common = { testTimeout: 30_000, hookTimeout: 60_000 }
 

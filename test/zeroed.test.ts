@@ -79,7 +79,7 @@ test('bytes that became a key are zeroed, and the key is the same', () => {
 if (existsSync('/proc/self/mem'))
   test('a key is in memory while the cache holds it, and nowhere once it has dropped it', async () => {
     const fixture = fileURLToPath(new URL('zeroed.fixture.ts', import.meta.url))
-    const child = fork(fixture, [Buffer.from(key.map((byte) => byte ^ 0xff)).toString('hex')], { execArgv: ['--import', 'tsx'] })
+    const child = fork(fixture, [Buffer.from(key.map((byte) => byte ^ 0xff)).toString('hex')], { execArgv: [] })
     try {
       await step(child, 'use')
       const held = countIn(child.pid ?? 0)

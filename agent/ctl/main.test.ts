@@ -10,7 +10,7 @@ const script = fileURLToPath(new URL('./main.ts', import.meta.url))
 function run(args: readonly string[], environment: Record<string, string> = {}) {
   const options = { env: { ...process.env, ...environment } }
   return new Promise<{ code: number; out: string; error: string }>((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', script, ...args], options, (failure, out, error) => {
+    execFile(process.execPath, [script, ...args], options, (failure, out, error) => {
       resolve({ code: failure === null ? 0 : Number(failure.code), out, error })
     }).stdin?.end()
   })

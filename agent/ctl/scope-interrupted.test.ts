@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => forests.close())
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, 'scope', '--settings', settings, ...args], {
+  const child = spawn(process.execPath, [script, 'scope', '--settings', settings, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = Promise.all([once(child, 'close'), text(child.stderr)]).then(([[code], said]) => ({ code, said }))

@@ -27,7 +27,7 @@ test('facts for the heartbeat', async () => {
 
 test('refuses to start where ldapts would print its messages', async () => {
   const script = `import { openDomain } from './agent/directory/domain.ts'; openDomain({ servers: [] }, {})`
-  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
     env: { ...process.env, NODE_DEBUG: 'ldapts' },
   })
   await expect(run).rejects.toThrow('SETTINGS_INVALID')

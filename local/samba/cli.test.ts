@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('./cli.ts', import.meta.url))
 function samba(...args: string[]): Promise<{ code: number; output: string }> {
   const options = { env: { ...process.env, SAMBA_LAB_ROOT: nowhere } }
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', script, ...args], options, (error, output) => {
+    execFile(process.execPath, [script, ...args], options, (error, output) => {
       resolve({ code: error === null ? 0 : Number(error.code), output })
     })
   })

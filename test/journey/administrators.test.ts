@@ -146,7 +146,7 @@ describe('npm run admin', () => {
   it('as the program it is: code on standard error, JSON on standard output', async () => {
     const root = join(import.meta.dirname, '../..')
     const environment = { ...process.env, ...adminEnvironment(running()) }
-    const child = spawn(process.execPath, ['--import', 'tsx', 'infra/cli/admin.ts', 'audit', '--json'], { cwd: root, env: environment })
+    const child = spawn(process.execPath, ['infra/cli/admin.ts', 'audit', '--json'], { cwd: root, env: environment })
     child.stderr.on('data', (chunk: Buffer) => {
       const code = /enter the code (\w+) /.exec(chunk.toString())?.[1]
       if (code !== undefined) void running().parts.entra.call('signIn', code, ada)

@@ -27,7 +27,7 @@ const localFlags = (folder: string): string[] =>
   ].flatMap((pair) => ['--set', pair])
 
 function configure(folder: string, ...flags: string[]): Terminal {
-  const program = [process.execPath, '--import', 'tsx', 'agent/ctl/main.ts', 'configure', '--settings', join(folder, 'agent.json')]
+  const program = [process.execPath, 'agent/ctl/main.ts', 'configure', '--settings', join(folder, 'agent.json')]
   terminal = openTerminal([...program, ...flags], { cwd: root })
   return terminal
 }
