@@ -417,6 +417,36 @@ describe('cutting off', () => {
   })
 })
 
+describe('cutting off that is not done yet, for the vault is away,', () => {
+  /** Begun, and nothing of it is done. */
+  const begin = async (why: 'incident' | 'revoke') => {
+    const makes = async () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'test'))
+    const here = t.instance({ vault: { ...t.cloud.vault, createSecretVersion: makes } })
+    await here.begin({ why, reason: 'stolen', by: 'admin' })
+    await here.drive()
+    expect(await t.run()).toMatchObject({ why, step: 'make', trouble: 'make: KEY_UNAVAILABLE' })
+  }
+
+  it('an incident, and an agent revoked in it: every key is rolled all the same', async () => {
+    const before = await t.current()
+    await begin('incident')
+    const here = t.instance()
+    expect(await here.begin({ why: 'revoke', reason: 'that one', by: 'admin' })).toMatchObject({ why: 'incident', reason: 'that one' })
+    await here.drive()
+    expect((await t.current()).stateKey).not.toBe(before.stateKey)
+  })
+
+  it.each(['incident', 'revoke'] as const)('an %s: enabling, which may be abandoned, does not take its place', async (why) => {
+    const before = await t.current()
+    await begin(why)
+    const here = t.instance()
+    await expect(here.begin({ ...byHand, why: 'enable' })).rejects.toThrow('STORE_CONFLICT')
+    await here.drive()
+    expect((await t.current()).packageKey).not.toBe(before.packageKey)
+    expect(await here.begin({ ...byHand, why: 'enable' })).toMatchObject({ why: 'enable' })
+  })
+})
+
 describe('on the real parts', () => {
   it('rows are written again after their MAC was checked, a forged one is not; a vault that is away only costs time', async () => {
     const cloud = await startTestCloud()
