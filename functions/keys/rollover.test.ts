@@ -340,6 +340,8 @@ describe('enabling', () => {
     t.cloud.pass(minutes(11))
     await here.keep()
     expect([await t.run(), await feature().state()]).toMatchObject([{ step: 'overlap' }, { on: false }])
+    // No overlap of its own: whoever follows it must not take it for adopted.
+    expect(await t.shown()).toMatchObject({ step: 'abandon' })
     expect(t.cloud.enabled().length).toBe(6)
     t.cloud.pass(minutes(10))
     await here.keep()

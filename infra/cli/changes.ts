@@ -102,6 +102,8 @@ const pollMs = 3_000
 const patienceMs = 35 * 60_000
 /** The pointer names the new versions from here on (functions/keys/run.ts). */
 const adopted = ['overlap', 'rewrite', 'disable', 'done']
+const abandoned = ['abandon', 'abandoned']
+const isSettled = ({ step }: ManageAnswer['body']): boolean => adopted.includes(step) || abandoned.includes(step)
 
 /** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
 async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
@@ -114,7 +116,7 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     shown = text
   }
   show(run)
-  if (adopted.includes(run.step)) return ended(undefined, run, given)
+  if (isSettled(run)) return settled(run, given)
   while (clock.monotonic() < until) {
     await clock.sleep(pollMs)
     const answer = await manage.call('GET', 'keys').catch(passing)
@@ -124,8 +126,7 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     const current = answer.body.run
     if (current?.id !== run.id) return ended('taken over by another run', run, given)
     show(current)
-    if (current.step === 'abandoned') return ended('abandoned', current, given)
-    if (adopted.includes(current.step)) return ended(undefined, current, given)
+    if (isSettled(current)) return settled(current, given)
   }
   if (json) io.print(JSON.stringify({ run }, null, 2))
   io.tell('Still under way. See: npm run admin -- status')
@@ -134,6 +135,17 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
 
 function passing(error: unknown): undefined {
   if (!isFault(error, 'API_UNAVAILABLE')) throw error
+}
+
+async function settled(run: ManageAnswer['body'], given: Given): Promise<number> {
+  if (abandoned.includes(run.step)) return ended('abandoned', run, given)
+  if (run.why !== 'enable') return ended(undefined, run, given)
+  // Whoever switched it off meanwhile had the last word.
+  const answer = await given.manage.call('GET', 'writeback')
+  const refused = refusal(answer, given)
+  if (refused !== undefined) return refused
+  given.io.print(given.json ? JSON.stringify(answer.body, null, 2) : doneText('enable', answer.body))
+  return answer.body.on ? exitCodes.done : exitCodes.failed
 }
 
 function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json }: Given): number {

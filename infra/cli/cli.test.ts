@@ -95,9 +95,19 @@ describe('a run', () => {
   })
 
   it('that was abandoned, or taken over by another, is a failure', async () => {
-    expect(await given('rollover', [begun, over('abandoned')])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
+    for (const step of ['abandon', 'abandoned'])
+      expect(await given('rollover', [begun, over(step)])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
+    const atOnce = ok({ run: { ...theRun, step: 'abandoned' } }, 202)
+    expect(await given('enable', [atOnce])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
     const other = ok({ keys: [], history: [], run: { ...theRun, id: 'r2' } })
     expect(await given('rollover', [begun, other])).toMatchObject({ code: 1, printed: 'Not done: taken over by another run.' })
+  })
+
+  it('that enables is a failure when it was switched off again meanwhile', async () => {
+    const enabling = ok({ run: { ...theRun, why: 'enable' } }, 202)
+    const adopted = ok({ run: { ...theRun, why: 'enable', step: 'overlap' } })
+    expect(await given('enable', [enabling, adopted, ok({ on: true })])).toMatchObject({ code: 0, printed: 'Password writeback is on.' })
+    expect(await given('enable', [enabling, adopted, ok({ on: false })])).toMatchObject({ code: 1, printed: 'Password writeback is off.' })
   })
 
   it('that takes too long, or is not waited for, is still under way', async () => {
