@@ -149,7 +149,8 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   async function rewrite({ pointer }: Held): Promise<Result> {
     const signal = clock.deadline(rewriteWithinMs)
     for (const table of tableNames) {
-      while ((await rows.renew(table, signal)) > 0 && !signal.aborted);
+      // Twice, for what was changed under its hands. Not until nothing is left: somebody could put old rows back for ever.
+      for (let pass = 0; pass < 2; pass += 1) await rows.renew(table, signal)
       if (signal.aborted) return undefined
     }
     return to(pointer, 'disable')
