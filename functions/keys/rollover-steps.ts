@@ -148,10 +148,14 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
 
   async function rewrite({ pointer }: Held): Promise<Result> {
     const signal = clock.deadline(rewriteWithinMs)
-    for (const table of tableNames) {
-      // Twice, for what was changed under its hands. Not until nothing is left: somebody could put old rows back for ever.
-      for (let pass = 0; pass < 2; pass += 1) await rows.renew(table, signal)
-      if (signal.aborted) return undefined
+    // Only what can be read: versions that somebody made up in rows would be asked for one by one.
+    const old = (await vault.secretVersions('state-key')).filter(({ enabled, version }) => enabled && version !== pointer.stateKey)
+    for (const { version } of old) {
+      for (const table of tableNames) {
+        // Twice, for what was changed under its hands. Not until nothing is left: somebody could put old rows back for ever.
+        for (let pass = 0; pass < 2; pass += 1) await rows.renew(table, version, signal)
+        if (signal.aborted) return undefined
+      }
     }
     return to(pointer, 'disable')
   }
