@@ -60,8 +60,7 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
 
   async function make({ pointer }: Held): Promise<Result> {
     const { run } = pointer
-    for (const each of run.before) await record(each.adopted ? 'adopted' : 'abandoned', each, { versions: each.made })
-    await record('begun', run)
+    await recordBegun(run, urgent(run))
     const made = await makeVersions(vault, run.id, rules[run.why].keys)
     log('keyVersionsMade', { operation: run.why, rollover: run.id, keyVersion: made.packageKey })
     return to(pointer, 'prove', { made, proveUntil: clock.now() + proveWithinMs })
@@ -128,7 +127,7 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     await deps.pointer.follow()
     if (rules[run.why].cut) await disableIn(row, (facts) => unnamed(row.pointer, facts), ['packageKey', 'passwordKey'])
     if (run.why === 'enable') await deps.feature.enable(run)
-    await record('adopted', run, { versions: run.made, proofs: run.proofs, overridden: run.overridden })
+    await recordAdopted(run, urgent(run))
     log('rolloverAdopted', { rollover: run.id, operation: run.why, keyVersion: row.pointer.packageKey, count: run.proofs.length })
     return to(row.pointer, 'overlap')
   }
@@ -163,8 +162,10 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   async function disable(row: Held): Promise<Result> {
     const { run } = row.pointer
     await disableIn(row, (facts) => unnamed(row.pointer, facts), keyNames)
-    for (const each of run.before) if (each.adopted) await record('disabled', each)
     const adopted = row.pointer.rolloverId === run.id
+    if (urgent(run)) await recordBegun(run)
+    if (urgent(run) && adopted) await recordAdopted(run)
+    for (const each of run.before) if (each.adopted) await record('disabled', each)
     if (adopted) await record('disabled', run, { versions: run.old })
     return to(row.pointer, adopted ? 'done' : 'abandoned')
   }
@@ -173,13 +174,22 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     await disableUnder(row, choose, names, deps)
   }
 
-  async function record(kind: Kind, cause: Cause, more: More = {}): Promise<void> {
+  async function recordBegun(run: Run, laterWillDo = false): Promise<void> {
+    for (const each of run.before) await record(each.adopted ? 'adopted' : 'abandoned', each, { versions: each.made }, laterWillDo)
+    await record('begun', run, {}, laterWillDo)
+  }
+
+  async function recordAdopted(run: Run, laterWillDo = false): Promise<void> {
+    await record('adopted', run, { versions: run.made, proofs: run.proofs, overridden: run.overridden }, laterWillDo)
+  }
+
+  async function record(kind: Kind, cause: Cause, more: More = {}, laterWillDo = false): Promise<void> {
     const { id: rolloverId, why, reason, by } = cause
     const present = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined))
     try {
       await deps.evidence.append({ kind, rolloverId, why, reason, by, at: clock.now(), ...present })
     } catch (error) {
-      if (!isFault(error) || !error.permanent) throw error
+      if (!isFault(error) || !(error.permanent || laterWillDo)) throw error
       // A chain that somebody has broken is told by whoever reads it; it must not keep keys from being rolled.
       log('rolloverFailed', { rollover: rolloverId, operation: why, reason: 'evidence', fault: faultWord(error) })
     }
@@ -199,6 +209,9 @@ export async function disableUnder(
   if (count > 0) log('keyVersionsDisabled', { rollover: row.pointer.rolloverId, count })
   return facts
 }
+
+/** Nobody is cut off later because a record takes long: `disable` says it again, and waits. */
+const urgent = ({ why }: Run): boolean => rules[why].cut
 
 type Entry = Parameters<Recorder['append']>[0]
 type Kind = Entry['kind']

@@ -395,6 +395,27 @@ describe('cutting off', () => {
     await here.keep()
   })
 
+  it.each(['incident', 'revoke'] as const)(
+    'by an %s does not wait for a chain that takes too long; it is recorded before the end',
+    async (why) => {
+      const before = await t.current()
+      const open = openEvidence({ ...t.cloud, rows: t.rows, log: () => {} })
+      let away = true
+      const append: typeof open.append = (facts) => (away ? Promise.reject(new Fault('STORE_UNAVAILABLE', 'test')) : open.append(facts))
+      const here = t.instance({ evidence: { append } })
+      const { id } = await here.begin({ why, reason: 'stolen', by: 'admin' })
+      await here.drive()
+      const enabled = t.cloud.enabled().map(({ version }) => version)
+      expect([enabled.includes(before.packageKey), enabled.includes(before.passwordKey)]).toEqual([false, false])
+      t.cloud.pass(minutes(21))
+      await here.keep()
+      expect(await t.run()).toMatchObject({ id, step: 'disable', trouble: 'disable: STORE_UNAVAILABLE' })
+      away = false
+      await here.keep()
+      expect([await stepOf(), await kinds()]).toEqual(['done', ['intact', 'begun', 'adopted', 'disabled']])
+    },
+  )
+
   it('everybody, in the middle of another rollover: that one is recorded as abandoned, nothing of it is ever used', async () => {
     const here = t.instance()
     const other = await here.begin(byHand)
