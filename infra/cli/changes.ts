@@ -4,7 +4,7 @@
  */
 import { isFault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, plain, refusal, UsageError } from './command.ts'
+import { type Command, exitCodes, type Given, json, plain, refusal, UsageError } from './command.ts'
 import { runText } from './reads.ts'
 
 interface Change {
@@ -62,7 +62,7 @@ const commandOf = (name: string, { usage, summary, warning, request }: Change): 
   usage,
   summary,
   async run(given) {
-    const { args, reason, manage, io, json } = given
+    const { args, reason, manage, io } = given
     const needed = /[A-Z]+/.exec(usage.split(' --')[0] ?? '')?.[0]
     if (needed !== undefined && args[0] === undefined) throw new UsageError(`${name} needs ${needed}`)
     if (reason === undefined || reason.trim() === '') throw new UsageError(`${name} needs --reason: it is kept`)
@@ -75,13 +75,7 @@ const commandOf = (name: string, { usage, summary, warning, request }: Change): 
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
     if (answer.status === 202 && given.wait) return follow(answer.body.run, given)
-    io.print(
-      json
-        ? JSON.stringify(answer.body, null, 2)
-        : answer.status === 202
-          ? `Begun: ${runText(answer.body.run)}`
-          : doneText(name, answer.body),
-    )
+    io.print(given.json ? json(answer.body) : answer.status === 202 ? `Begun: ${runText(answer.body.run)}` : doneText(name, answer.body))
     return answer.status === 202 ? exitCodes.underWay : exitCodes.done
   },
 })
@@ -107,7 +101,7 @@ const isSettled = ({ step }: ManageAnswer['body']): boolean => adopted.includes(
 
 /** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
 async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
-  const { manage, io, clock, json } = given
+  const { manage, io, clock } = given
   const until = clock.monotonic() + patienceMs
   let shown = ''
   const show = (current: ManageAnswer['body']) => {
@@ -128,7 +122,7 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     show(current)
     if (isSettled(current)) return settled(current, given)
   }
-  if (json) io.print(JSON.stringify({ run }, null, 2))
+  if (given.json) io.print(json({ run }))
   io.tell('Still under way. See: npm run admin -- status')
   return exitCodes.underWay
 }
@@ -144,12 +138,12 @@ async function settled(run: ManageAnswer['body'], given: Given): Promise<number>
   const answer = await given.manage.call('GET', 'writeback')
   const refused = refusal(answer, given)
   if (refused !== undefined) return refused
-  given.io.print(given.json ? JSON.stringify(answer.body, null, 2) : doneText('enable', answer.body))
+  given.io.print(given.json ? json(answer.body) : doneText('enable', answer.body))
   return answer.body.on ? exitCodes.done : exitCodes.failed
 }
 
-function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json }: Given): number {
-  if (json) io.print(JSON.stringify({ run }, null, 2))
+function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json: asJson }: Given): number {
+  if (asJson) io.print(json({ run }))
   else if (failure !== undefined) io.print(`Not done: ${failure}.`)
   else io.print(run.step === 'done' ? 'Done.' : 'Done. The old versions are disabled when their overlap is over.')
   return failure === undefined ? exitCodes.done : exitCodes.failed

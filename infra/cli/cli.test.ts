@@ -155,6 +155,13 @@ describe('what is said', () => {
     expect(printed).toBe('1970-01-01T00:00:00.000Z  w (Admin)  relink: done  "�[2J��forged � line"')
   })
 
+  it.each([200, 409])('nor as JSON, which reads the same all the same (%i)', async (status) => {
+    const body = { title: '\u009b2J\u007f \u202e "x"\\', entries: [], rejected: 0 }
+    const { printed } = await given('audit', [ok(body, status)], { json: true })
+    expect(printed).not.toMatch(/[^\P{C}\n]/u)
+    expect(JSON.parse(printed)).toEqual(body)
+  })
+
   it('the state, whoever serves it', async () => {
     const agents = [
       {
