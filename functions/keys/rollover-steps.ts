@@ -93,10 +93,14 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   /** `lacking`: what is still to be proved, in words. */
   async function proven(pointer: Held['pointer']): Promise<{ proofs: Proof[]; lacking: string[] }> {
     const { run } = pointer
-    const { proof } = rules[run.why]
+    const { proof, unproved } = rules[run.why]
     if (proof === 'none') return { proofs: [], lacking: ['nobody was asked to prove the new versions: all agents are revoked'] }
     const at = clock.now()
-    const first = run.proofs.find(({ by }) => by === 'onboard') ?? (await onboarded(pointer, at))
+    // Somebody may have disabled what was made: then it is never to be had.
+    const unproven = (error: unknown): undefined => {
+      if (!isFault(error) || unproved !== 'abandon' || at < (run.proveUntil ?? 0)) throw error
+    }
+    const first = run.proofs.find(({ by }) => by === 'onboard') ?? (await onboarded(pointer, at).catch(unproven))
     const live = proof === 'all' ? await agents.live() : []
     const { packageKey = '', passwordKey = '' } = run.made ?? {}
     const [yes, no] = [true, false].map((has) =>

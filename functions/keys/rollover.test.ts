@@ -103,6 +103,17 @@ describe('a rollover by hand', () => {
     expect(t.cloud.logged).toContain('rolloverAbandoned')
   })
 
+  it('whose new versions somebody has disabled meanwhile is abandoned in the end, and does not stand in the way of the next', async () => {
+    const here = t.instance({ onboard: () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'retired')) })
+    const { id } = await here.begin(byHand)
+    await here.drive()
+    expect(await t.run()).toMatchObject({ step: 'prove', trouble: 'prove: KEY_UNAVAILABLE' })
+    t.cloud.pass(minutes(11))
+    await here.keep()
+    expect(await t.run()).toMatchObject({ id, step: 'abandoned' })
+    expect((await here.begin(byHand)).id).not.toBe(id)
+  })
+
   it('is not held up by an agent that stops, nor proved by one that is revoked', async () => {
     t.beat('two', { stopping: true, packageKeys: [] })
     t.beat('three', { revokedAt: 1, packageKeys: [] })
