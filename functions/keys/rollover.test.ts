@@ -481,6 +481,13 @@ describe('cutting off that is not done yet, for the vault is away,', () => {
   })
 })
 
+it('can be begun however many runs were taken over before any of them came to its end', async () => {
+  const here = t.instance()
+  for (let n = 0; n < 70; n += 1) await here.begin({ why: 'revoke', reason: 'x'.repeat(500), by: 'admin' })
+  await here.begin({ why: 'incident', reason: 'x'.repeat(500), by: 'admin' })
+  expect(await t.run()).toMatchObject({ why: 'incident', step: 'make' })
+})
+
 it('whoever writes to the tables does not keep an old state key open by putting back rows that are under it', async () => {
   await t.rows.put('flows', 'old', 'row', 'kept')
   const { tables } = t.cloud

@@ -38,6 +38,8 @@ const againAfterMs = 95 * 60_000
 const claimMs = 120_000
 /** After an abandoned one: agents that could not prove a version today are given a day. */
 const scheduleAgainMs = 86_400_000
+/** A row holds no more of them with long reasons. Of those before, the chain says how far they came. */
+const maxBefore = 20
 
 export function createRollover(deps: StepDeps): Rollover {
   const { rows, pointer, clock, log } = deps
@@ -81,7 +83,7 @@ export function createRollover(deps: StepDeps): Rollover {
   function begun(current: KeyPointer, { why, reason, by, override }: Wish, again: boolean): KeyPointer {
     const { run } = current
     const now = clock.now()
-    const before = run !== undefined && !isOver(run) ? [...run.before, takenOver(run, current)] : []
+    const before = run !== undefined && !isOver(run) ? [...run.before, takenOver(run, current)].slice(-maxBefore) : []
     // What an incident has not rolled yet is still to be rolled, whoever is revoked meanwhile.
     const rolled = run?.why === 'incident' && isCutting(run) ? 'incident' : why
     const fresh: Run = { id: randomUUID(), why: rolled, step: 'make', startedAt: now, reason, by, proofs: [], before }
