@@ -54,6 +54,14 @@ const proveWithinMs = heardWithinMs
 /** One go over the tables; what is left is done by the next. */
 const rewriteWithinMs = 240_000
 
+/** Whoever has a package key can speak under any number of ids; a row holds some hundred. */
+const maxNamed = 100
+const namesOf = (agents: readonly { agent: string }[]): string =>
+  agents
+    .slice(0, maxNamed)
+    .map(({ agent }) => agent)
+    .join(', ') + (agents.length > maxNamed ? ` and ${agents.length - maxNamed} more` : '')
+
 export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Promise<Result>> {
   const { rows, vault, agents, clock, log } = deps
   return { make, prove, adopt, abandon, overlap, rewrite, disable }
@@ -107,12 +115,13 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
       live.filter((agent) => (agent.packageKeys.includes(packageKey) && agent.passwordKeys.includes(passwordKey)) === has),
     ) as [typeof live, typeof live]
     return {
-      proofs: [...(first ? [first] : []), ...yes.map(({ agent, heardAt }) => ({ agent, at: heardAt, by: 'heartbeat' }) as const)],
+      proofs: [
+        ...(first ? [first] : []),
+        ...yes.slice(0, maxNamed).map(({ agent, heardAt }) => ({ agent, at: heardAt, by: 'heartbeat' }) as const),
+      ],
       lacking: [
         ...(first ? [] : ['no agent has answered a probe under the new versions']),
-        ...(no.length === 0
-          ? []
-          : [`of ${live.length} live agents these have not proved them: ${no.map(({ agent }) => agent).join(', ')}`]),
+        ...(no.length === 0 ? [] : [`of ${live.length} live agents these have not proved them: ${namesOf(no)}`]),
       ],
     }
   }

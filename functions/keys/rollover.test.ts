@@ -103,6 +103,26 @@ describe('a rollover by hand', () => {
     expect(t.cloud.logged).toContain('rolloverAbandoned')
   })
 
+  it.each([
+    ['have proved them', {}, false],
+    ['have not', { packageKeys: [] }, true],
+  ])('comes to its end although a thousand agents, or one under a thousand ids, %s', async (_, over, override) => {
+    const here = t.instance()
+    await here.begin(byHand)
+    await here.drive()
+    const ids = Array.from({ length: 1_000 }, (__, n) => String(n).padStart(32, '0'))
+    for (const id of ids) t.beat(id, over)
+    t.beat('one')
+    if (override) await here.begin({ ...byHand, override })
+    await here.drive()
+    expect(await stepOf()).toBe('overlap')
+    expect(t.cloud.logged).not.toContain('rolloverFailed')
+    t.cloud.pass(minutes(21))
+    await here.keep()
+    expect(await kinds()).toEqual(['intact', 'begun', 'adopted', 'disabled'])
+    for (const id of ids) t.world.agents.delete(id)
+  })
+
   it('whose new versions somebody has disabled meanwhile is abandoned in the end, and does not stand in the way of the next', async () => {
     const here = t.instance({ onboard: () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'retired')) })
     const { id } = await here.begin(byHand)
