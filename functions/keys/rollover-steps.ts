@@ -104,9 +104,9 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     const { proof, unproved } = rules[run.why]
     if (proof === 'none') return { proofs: [], lacking: ['nobody was asked to prove the new versions: all agents are revoked'] }
     const at = clock.now()
-    // Somebody may have disabled what was made: then it is never to be had.
+    // Somebody may have disabled what was made, and then it is never to be had; and nobody is cut off later for a proof.
     const unproven = (error: unknown): undefined => {
-      if (!isFault(error) || unproved !== 'abandon' || at < (run.proveUntil ?? 0)) throw error
+      if (!isFault(error) || (unproved === 'abandon' && at < (run.proveUntil ?? 0))) throw error
     }
     const first = run.proofs.find(({ by }) => by === 'onboard') ?? (await onboarded(pointer, at).catch(unproven))
     const live = proof === 'all' ? await agents.live() : []

@@ -23,6 +23,7 @@ afterEach(async () => {
 })
 
 const byHand = { why: 'byHand', reason: 'because', by: 'admin' } as const
+const away = () => Promise.reject(new Fault('STORE_UNAVAILABLE', 'test'))
 const stepOf = async () => (await t.run()).step
 const kinds = async () => {
   const { records, chain } = await openEvidence({ ...t.cloud, rows: t.rows, log: () => {} }).read()
@@ -446,6 +447,18 @@ describe('cutting off', () => {
       expect([await stepOf(), await kinds()]).toEqual(['done', ['intact', 'begun', 'adopted', 'disabled']])
     },
   )
+
+  it.each<[string, Parameters<typeof t.instance>[0]]>([
+    ['the list of agents, filled up by whoever is cut off, cannot be read', { agents: { live: async () => [], all: away } }],
+    ['no probe can be sealed', { onboard: away }],
+  ])('an agent does not wait where %s', async (_, over) => {
+    const before = await t.current()
+    const here = t.instance(over)
+    await here.begin({ why: 'revoke', reason: 'stolen', by: 'admin' })
+    await here.drive()
+    expect((await t.current()).packageKey).not.toBe(before.packageKey)
+    expect(await t.shown()).toMatchObject({ step: 'overlap', problem: expect.stringMatching(/no agent has answered/) })
+  })
 
   it('everybody, in the middle of another rollover: that one is recorded as abandoned, nothing of it is ever used', async () => {
     const here = t.instance()
