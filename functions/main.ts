@@ -29,7 +29,7 @@ import { openKeyring } from './keys/keyring.ts'
 import { openMacs } from './keys/mac.ts'
 import { readPointer } from './keys/pointer.ts'
 import { createRollover } from './keys/rollover.ts'
-import { isOver, shownRun } from './keys/run.ts'
+import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
 import { createAftermath } from './relay/aftermath.ts'
@@ -131,7 +131,7 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   readKeys: manageKeys({
     vault,
     pointer: async () => (await readPointer(rows))?.pointer,
-    run: () => rollover.last().then((run) => (run && !isOver(run) ? shownRun(run) : undefined)),
+    run: () => rollover.last().then((run) => run && shownRun(run)),
     evidence,
   }),
   rollKeys: rollKeys(rolling),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Heartbeat } from '../../shared/event.ts'
+import { Fault } from '../../shared/fault.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import type { AdministratorCall } from '../http/edge.ts'
 import { openFeature } from '../keys/feature.ts'
@@ -137,6 +138,17 @@ it('an incident switches off, revokes everybody and rolls every key, whoever doe
   expect(await api.read()).toMatchObject({ body: { on: false, writeback: 'down', agents: [{ revoked: true }, { revoked: true }] } })
   expect([world.sent, cloud.made() - before]).toEqual([[], 3])
   expect(api.logged).toEqual(['writebackSwitched', 'agentRevoked', 'agentRevoked'])
+})
+
+it('an incident rolls the keys whatever becomes of the agents: whoever had one host can speak under endless ids', async () => {
+  const before = await cloud.keyring().pointer.follow()
+  const { revoke } = api.agents
+  api.agents.revoke = async (agent) => (agent === hex(two) ? Promise.reject(new Fault('STORE_UNAVAILABLE', 'test')) : revoke(agent))
+  await expect(api.incident()).rejects.toThrow('STORE_UNAVAILABLE')
+  await api.rollover.keep()
+  const { packageKey, run } = await cloud.keyring().pointer.follow()
+  expect(run).toMatchObject({ why: 'incident' })
+  expect(packageKey).not.toBe(before.packageKey)
 })
 
 it('a rollover by hand is accepted with its run; asked again with an override it is adopted', async () => {

@@ -3,7 +3,7 @@
  * manage/agents/{id}/admit, which ends a revocation.
  *
  * The run is recorded before anything else is done with keys, and then taken as far as the answer's time allows; the timer
- * does the rest (docs/keys.md). Agents are cut off first: a call that dies in between is not answered, and said again.
+ * does the rest (docs/keys.md). A call that dies in between is not answered, and said again.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
@@ -37,8 +37,11 @@ export const incident =
     const by = administrator.id
     await deps.feature.turn(false, reason, by)
     deps.log('writebackSwitched', { reason: 'off', administrator: by })
+    const run = await deps.rollover.begin({ why: 'incident', reason, by })
+    const rolled = driven(run, deps)
+    // Keys first: whoever had one agent's host can have spoken under more ids than are revoked in time.
     for (const { agent, revokedAt } of await deps.agents.all()) if (revokedAt === undefined) await revoke(agent, by, deps)
-    return accepted({ why: 'incident', reason, by }, deps)
+    return { status: 202, body: { run: shownRun(await rolled) } }
   }
 
 export const revokeAgent =

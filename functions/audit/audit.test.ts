@@ -68,7 +68,8 @@ describe('a call that changes something', () => {
     ['accepted', { status: 202, body: { run: {} } }],
     ['unknownUser', problem('unknownUser')],
     ['status.418', { status: 418, body: {} }],
-    ['KEY_UNAVAILABLE', new Fault('KEY_UNAVAILABLE', 'vault away')],
+    ['ROW_REJECTED', new Fault('ROW_REJECTED', 'edited', { permanent: true })],
+    ['STORE_CONFLICT', new Fault('STORE_CONFLICT', 'somebody else')],
     ['TypeError', new TypeError('a bug')],
   ])('ends as %s', async (outcome, end) => {
     const handler = async () => {
@@ -78,6 +79,14 @@ describe('a call that changes something', () => {
     const answered = await audited('relink', handler, { audit, log })(callOf()).catch((error: unknown) => error)
     expect(answered).toBe(end)
     expect(await outcomes()).toEqual([outcome])
+  })
+
+  it('that meets a passing fault on its way is not answered as if it had changed nothing', async () => {
+    const handler = audited('incident', () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'vault away')), { audit, log })
+    expect(await handler(callOf())).toEqual(problem('inDoubt'))
+    expect(await outcomes()).toEqual(['KEY_UNAVAILABLE'])
+    expect(logged).toContainEqual(['handlerFailed', { route: 'incident', fault: 'KEY_UNAVAILABLE' }])
+    expect(problem('inDoubt').body['title']).not.toMatch(/nothing/)
   })
 
   it('does nothing when it cannot be written down', async () => {

@@ -2,12 +2,13 @@
  * A handler of an administrators' route whose every call leaves an entry: before it does anything, and how it ended.
  *
  * Without the first entry it does nothing. A second entry that cannot be written does not make an answer of something
- * that has happened wrong: the log tells it in either case.
+ * that has happened wrong: the log tells it in either case. A passing fault after the first entry may have left part of it done
+ * (the feature off, an agent revoked), and is not answered with the edge's "changed nothing".
  */
-import { faultWord } from '../../shared/fault.ts'
+import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { AdministratorCall, AdministratorHandler } from '../http/edge.ts'
-import type { Answer } from '../http/problem.ts'
+import { type Answer, problem } from '../http/problem.ts'
 import type { Audit } from './audit.ts'
 
 export interface AuditedDeps {
@@ -28,8 +29,11 @@ export function audited<B>(action: string, handler: AdministratorHandler<B>, { a
       await write(outcomeOf(answer))
       return answer
     } catch (error) {
-      await write(faultWord(error))
-      throw error
+      const fault = faultWord(error)
+      await write(fault)
+      if (!isFault(error) || error.permanent || error.code === 'STORE_CONFLICT') throw error
+      log('handlerFailed', { route: action, fault })
+      return problem('inDoubt')
     }
   }
 }

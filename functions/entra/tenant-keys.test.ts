@@ -29,8 +29,9 @@ beforeEach(() => {
   fetches = 0
 })
 
+const tenantId = '11111111-2222-4333-8444-55555555555a'
 const opened = (local = { ca: tls.ca }) => {
-  const keys = openTenantKeys({ url: `https://127.0.0.1:${server.port}/keys`, local })
+  const keys = openTenantKeys({ url: `https://127.0.0.1:${server.port}/${tenantId}/discovery/v2.0/keys`, local })
   const ask = keys as (header: { alg: string; kid: string }, jws: { payload: string; signature: string }) => Promise<unknown>
   return (kid: string) => ask({ alg: 'RS256', kid }, { payload: '', signature: '' })
 }
@@ -51,6 +52,17 @@ describe('the tenant’s keys', () => {
     await keyFor('k1')
     for (let n = 0; n < 20; n++) await expect(keyFor(`made-up-${n}`)).rejects.toMatchObject({ code: 'ERR_JWKS_NO_MATCHING_KEY' })
     expect(fetches).toBe(1)
+  })
+
+  it('are those that may sign for this tenant: not, say, that of private Microsoft accounts', async () => {
+    const issuer = (tenant: string) => `https://login.microsoftonline.com/${tenant}/v2.0`
+    const consumers = '9188040d-6c67-4c5b-b112-36a304b66dad'
+    const given = { none: undefined, own: issuer(tenantId.toUpperCase()), any: issuer('{tenantid}'), other: issuer(consumers), odd: 7 }
+    const keys = await Promise.all(Object.entries(given).map(async ([kid, value]) => ({ ...(await key(kid)), issuer: value })))
+    answer = () => published(...keys)
+    const keyFor = opened()
+    for (const kid of ['none', 'own', 'any']) await expect(keyFor(kid), kid).resolves.toBeDefined()
+    for (const kid of ['other', 'odd']) await expect(keyFor(kid), kid).rejects.toMatchObject({ code: 'ERR_JWKS_NO_MATCHING_KEY' })
   })
 
   it.each<[string, () => WebAnswer]>([

@@ -2,6 +2,8 @@
  * The keys the tenant signs with, as it publishes them: fetched when first needed, kept for ten minutes, and fetched again
  * for a key id not seen yet, but not more than once in half a minute, whoever makes up key ids.
  *
+ * A key that is there for another tenant (`issuer`) signs nothing here: a key of private Microsoft accounts was stolen once, and
+ * opened companies' mail where nobody had looked.
  * An answer that is late, large, redirected or no key set is a fault: then nobody knows whether a token is good, and nobody gets in.
  * Source: learn.microsoft.com/entra/identity-platform/access-tokens, "Validate the signature" and signing key rollover.
  */
@@ -35,11 +37,26 @@ function fetchWith(ca: string | undefined): FetchImplementation {
           if (bytes > maxBytes) response.destroy(new Error('the key set is too large'))
         })
         response.on('error', reject)
-        response.on('end', () => resolve(new Response(Buffer.concat(chunks), { status: statusOf(response.statusCode) })))
+        response.on('end', () => resolve(answerOf(response.statusCode, Buffer.concat(chunks).toString('utf8'), url)))
       })
       request.on('error', reject)
     })
 }
 
-/** `Response` takes no body with some statuses; what is not 200 is refused whatever it is. */
-const statusOf = (status: number | undefined) => (status === 200 ? 200 : 502)
+/** `Response` takes no body with some statuses; what is not 200, and what is no key set, is refused whatever it is. */
+function answerOf(status: number | undefined, text: string, url: string): Response {
+  if (status !== 200) return new Response(undefined, { status: 502 })
+  try {
+    const { keys } = JSON.parse(text)
+    return Response.json({ keys: keys.filter(({ issuer }: { issuer?: unknown }) => maySignFor(url, issuer)) })
+  } catch {
+    return new Response(undefined, { status: 502 })
+  }
+}
+
+/** The tenant's id stands in the address; an `issuer` names one tenant, or with `{tenantid}` any. */
+function maySignFor(url: string, issuer: unknown): boolean {
+  if (issuer === undefined) return true
+  const [tenant] = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/i.exec(String(issuer)) ?? []
+  return tenant === undefined ? String(issuer).includes('{tenantid}') : url.toLowerCase().includes(tenant.toLowerCase())
+}

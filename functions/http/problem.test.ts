@@ -28,6 +28,7 @@ const statuses: Record<ProblemCode, number> = {
   lengthRequired: 411,
   noAdministrators: 503,
   unavailable: 503,
+  inDoubt: 503,
   internal: 500,
 }
 const codes = Object.keys(problems) as ProblemCode[]

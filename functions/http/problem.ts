@@ -30,6 +30,7 @@ export const problems = {
   tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
   noAdministrators: { status: 503, title: 'The administrators of this service are not set up: nobody gets in.' },
   unavailable: { status: 503, title: 'Something this depends on is not available. This call changed nothing; try again.' },
+  inDoubt: { status: 503, title: 'Something this depends on failed on the way. Part of it may be done: look, and say it again.' },
   internal: { status: 500, title: 'Something went wrong here. If you had sent a new password, look at the state of your request.' },
 } as const satisfies Record<string, { status: number; title: string }>
 

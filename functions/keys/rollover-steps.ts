@@ -54,14 +54,21 @@ const proveWithinMs = heardWithinMs
 /** One go over the tables; what is left is done by the next. */
 const rewriteWithinMs = 240_000
 
+/** Whoever has a package key can speak under any number of ids; a row holds some hundred. */
+const maxNamed = 100
+const namesOf = (agents: readonly { agent: string }[]): string =>
+  agents
+    .slice(0, maxNamed)
+    .map(({ agent }) => agent)
+    .join(', ') + (agents.length > maxNamed ? ` and ${agents.length - maxNamed} more` : '')
+
 export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Promise<Result>> {
   const { rows, vault, agents, clock, log } = deps
   return { make, prove, adopt, abandon, overlap, rewrite, disable }
 
   async function make({ pointer }: Held): Promise<Result> {
     const { run } = pointer
-    for (const each of run.before) await record(each.adopted ? 'adopted' : 'abandoned', each, { versions: each.made })
-    await record('begun', run)
+    await recordBegun(run, urgent(run))
     const made = await makeVersions(vault, run.id, rules[run.why].keys)
     log('keyVersionsMade', { operation: run.why, rollover: run.id, keyVersion: made.packageKey })
     return to(pointer, 'prove', { made, proveUntil: clock.now() + proveWithinMs })
@@ -94,22 +101,27 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   /** `lacking`: what is still to be proved, in words. */
   async function proven(pointer: Held['pointer']): Promise<{ proofs: Proof[]; lacking: string[] }> {
     const { run } = pointer
-    const { proof } = rules[run.why]
+    const { proof, unproved } = rules[run.why]
     if (proof === 'none') return { proofs: [], lacking: ['nobody was asked to prove the new versions: all agents are revoked'] }
     const at = clock.now()
-    const first = run.proofs.find(({ by }) => by === 'onboard') ?? (await onboarded(pointer, at))
+    // Somebody may have disabled what was made, and then it is never to be had; and nobody is cut off later for a proof.
+    const unproven = (error: unknown): undefined => {
+      if (!isFault(error) || (unproved === 'abandon' && at < (run.proveUntil ?? 0))) throw error
+    }
+    const first = run.proofs.find(({ by }) => by === 'onboard') ?? (await onboarded(pointer, at).catch(unproven))
     const live = proof === 'all' ? await agents.live() : []
     const { packageKey = '', passwordKey = '' } = run.made ?? {}
     const [yes, no] = [true, false].map((has) =>
       live.filter((agent) => (agent.packageKeys.includes(packageKey) && agent.passwordKeys.includes(passwordKey)) === has),
     ) as [typeof live, typeof live]
     return {
-      proofs: [...(first ? [first] : []), ...yes.map(({ agent, heardAt }) => ({ agent, at: heardAt, by: 'heartbeat' }) as const)],
+      proofs: [
+        ...(first ? [first] : []),
+        ...yes.slice(0, maxNamed).map(({ agent, heardAt }) => ({ agent, at: heardAt, by: 'heartbeat' }) as const),
+      ],
       lacking: [
         ...(first ? [] : ['no agent has answered a probe under the new versions']),
-        ...(no.length === 0
-          ? []
-          : [`of ${live.length} live agents these have not proved them: ${no.map(({ agent }) => agent).join(', ')}`]),
+        ...(no.length === 0 ? [] : [`of ${live.length} live agents these have not proved them: ${namesOf(no)}`]),
       ],
     }
   }
@@ -128,7 +140,7 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     await deps.pointer.follow()
     if (rules[run.why].cut) await disableIn(row, (facts) => unnamed(row.pointer, facts), ['packageKey', 'passwordKey'])
     if (run.why === 'enable') await deps.feature.enable(run)
-    await record('adopted', run, { versions: run.made, proofs: run.proofs, overridden: run.overridden })
+    await recordAdopted(run, urgent(run))
     log('rolloverAdopted', { rollover: run.id, operation: run.why, keyVersion: row.pointer.packageKey, count: run.proofs.length })
     return to(row.pointer, 'overlap')
   }
@@ -148,9 +160,14 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
 
   async function rewrite({ pointer }: Held): Promise<Result> {
     const signal = clock.deadline(rewriteWithinMs)
-    for (const table of tableNames) {
-      while ((await rows.renew(table, signal)) > 0 && !signal.aborted);
-      if (signal.aborted) return undefined
+    // Only what can be read: versions that somebody made up in rows would be asked for one by one.
+    const old = (await vault.secretVersions('state-key')).filter(({ enabled, version }) => enabled && version !== pointer.stateKey)
+    for (const { version } of old) {
+      for (const table of tableNames) {
+        // Twice, for what was changed under its hands. Not until nothing is left: somebody could put old rows back for ever.
+        for (let pass = 0; pass < 2; pass += 1) await rows.renew(table, version, signal)
+        if (signal.aborted) return undefined
+      }
     }
     return to(pointer, 'disable')
   }
@@ -158,8 +175,10 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
   async function disable(row: Held): Promise<Result> {
     const { run } = row.pointer
     await disableIn(row, (facts) => unnamed(row.pointer, facts), keyNames)
-    for (const each of run.before) if (each.adopted) await record('disabled', each)
     const adopted = row.pointer.rolloverId === run.id
+    if (urgent(run)) await recordBegun(run)
+    if (urgent(run) && adopted) await recordAdopted(run)
+    for (const each of run.before) if (each.adopted) await record('disabled', each)
     if (adopted) await record('disabled', run, { versions: run.old })
     return to(row.pointer, adopted ? 'done' : 'abandoned')
   }
@@ -168,13 +187,22 @@ export function createSteps(deps: StepDeps): Record<WorkStep, (row: Held) => Pro
     await disableUnder(row, choose, names, deps)
   }
 
-  async function record(kind: Kind, cause: Cause, more: More = {}): Promise<void> {
+  async function recordBegun(run: Run, laterWillDo = false): Promise<void> {
+    for (const each of run.before) await record(each.adopted ? 'adopted' : 'abandoned', each, { versions: each.made }, laterWillDo)
+    await record('begun', run, {}, laterWillDo)
+  }
+
+  async function recordAdopted(run: Run, laterWillDo = false): Promise<void> {
+    await record('adopted', run, { versions: run.made, proofs: run.proofs, overridden: run.overridden }, laterWillDo)
+  }
+
+  async function record(kind: Kind, cause: Cause, more: More = {}, laterWillDo = false): Promise<void> {
     const { id: rolloverId, why, reason, by } = cause
     const present = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined))
     try {
       await deps.evidence.append({ kind, rolloverId, why, reason, by, at: clock.now(), ...present })
     } catch (error) {
-      if (!isFault(error) || !error.permanent) throw error
+      if (!isFault(error) || !(error.permanent || laterWillDo)) throw error
       // A chain that somebody has broken is told by whoever reads it; it must not keep keys from being rolled.
       log('rolloverFailed', { rollover: rolloverId, operation: why, reason: 'evidence', fault: faultWord(error) })
     }
@@ -194,6 +222,9 @@ export async function disableUnder(
   if (count > 0) log('keyVersionsDisabled', { rollover: row.pointer.rolloverId, count })
   return facts
 }
+
+/** Nobody is cut off later because a record takes long: `disable` says it again, and waits. */
+const urgent = ({ why }: Run): boolean => rules[why].cut
 
 type Entry = Parameters<Recorder['append']>[0]
 type Kind = Entry['kind']

@@ -6,7 +6,7 @@
  * done again without harm (rollover-steps.ts), so nothing depends on a claim being right.
  */
 import { randomUUID } from 'node:crypto'
-import { faultWord, isFault } from '../../shared/fault.ts'
+import { Fault, faultWord, isFault } from '../../shared/fault.ts'
 import { type KeyPointer, type PointerRow, readPointer, replacePointer } from './pointer.ts'
 import { createSteps, disableUnder, type Held, type StepDeps } from './rollover-steps.ts'
 import { isOpen, isOver, keyNames, type Run, rules, type Why, type WorkStep } from './run.ts'
@@ -38,6 +38,8 @@ const againAfterMs = 95 * 60_000
 const claimMs = 120_000
 /** After an abandoned one: agents that could not prove a version today are given a day. */
 const scheduleAgainMs = 86_400_000
+/** A row holds no more of them with long reasons. Of those before, the chain says how far they came. */
+const maxBefore = 20
 
 export function createRollover(deps: StepDeps): Rollover {
   const { rows, pointer, clock, log } = deps
@@ -58,6 +60,8 @@ export function createRollover(deps: StepDeps): Rollover {
   async function begin(wish: Wish, again = false): Promise<Run> {
     const row = await read()
     const { run } = row.pointer
+    // It may end abandoned, and then nobody would be cut off: the caller is told to look, and comes again.
+    if (wish.why === 'enable' && isCutting(run)) throw new Fault('STORE_CONFLICT', 'agents are being cut off')
     const next = run !== undefined && !isOver(run) && serves(run, wish) ? joined(row.pointer, run, wish) : begun(row.pointer, wish, again)
     try {
       if (next !== row.pointer) await save(next, row.etag)
@@ -79,8 +83,10 @@ export function createRollover(deps: StepDeps): Rollover {
   function begun(current: KeyPointer, { why, reason, by, override }: Wish, again: boolean): KeyPointer {
     const { run } = current
     const now = clock.now()
-    const before = run !== undefined && !isOver(run) ? [...run.before, takenOver(run, current)] : []
-    const fresh: Run = { id: randomUUID(), why, step: 'make', startedAt: now, reason, by, proofs: [], before }
+    const before = run !== undefined && !isOver(run) ? [...run.before, takenOver(run, current)].slice(-maxBefore) : []
+    // What an incident has not rolled yet is still to be rolled, whoever is revoked meanwhile.
+    const rolled = run?.why === 'incident' && isCutting(run) ? 'incident' : why
+    const fresh: Run = { id: randomUUID(), why: rolled, step: 'make', startedAt: now, reason, by, proofs: [], before }
     if (override) fresh.overridden = reason
     const more = rules[why].cut && { again: again ? undefined : { at: now + againAfterMs, reason, by } }
     return { ...current, ...more, run: fresh }
@@ -162,6 +168,9 @@ function serves(run: Run, { why, switchedAt = 0 }: Wish): boolean {
   if (why === 'enable') return run.why === 'enable' && isOpen(run) && switchedAt <= run.startedAt
   return why === 'schedule' || isOpen(run) || run.step === 'adopt' || run.step === 'abandon'
 }
+
+/** The old shared keys are not disabled yet. */
+const isCutting = (run: Run | undefined): boolean => run !== undefined && rules[run.why].cut && (isOpen(run) || run.step === 'adopt')
 
 const takenOver = ({ id, why, reason, by, made }: Run, { rolloverId }: KeyPointer): Run['before'][number] => ({
   id,

@@ -52,11 +52,13 @@ export const run = z.object({
 })
 export type Run = z.infer<typeof run>
 
-/** As administrators see it. */
-export function shownRun({ id, why, step, startedAt, reason, by, problem, trouble }: Run) {
+/** As administrators see it: one that is being abandoned goes on to clear up, through the steps of one that was adopted. */
+export function shownRun({ id, why, step: at, startedAt, reason, by, problem, trouble, old }: Run) {
+  const step: Step = ending.includes(at) && old === undefined && why !== 'first' ? 'abandon' : at
   const told = [problem, trouble].filter((each) => each !== undefined).join('; ')
   return { id, why, step, startedAt, reason, by, ...(told !== '' && { problem: told }) }
 }
+const ending: readonly Step[] = ['overlap', 'rewrite', 'disable']
 export type ShownRun = ReturnType<typeof shownRun>
 
 export const isOver = ({ step }: Run): boolean => step === 'done' || step === 'abandoned'

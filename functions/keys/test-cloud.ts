@@ -130,9 +130,9 @@ export function mortal(
     }
   const all = <T extends object>(target: T): T =>
     Object.fromEntries(Object.entries(target).map(([name, method]) => [name, lethal(name, method)])) as T
-  async function* underOther(...args: Parameters<TableAccess['underOther']>) {
+  async function* under(...args: Parameters<TableAccess['under']>) {
     stopIfDead()
-    for await (const page of tables.underOther(...args)) yield page
+    for await (const page of tables.under(...args)) yield page
   }
-  return { vault: all(vault), tables: { ...all(tables), underOther }, died: () => dead }
+  return { vault: all(vault), tables: { ...all(tables), under }, died: () => dead }
 }

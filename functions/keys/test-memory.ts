@@ -91,8 +91,8 @@ function memoryTables(): TableAccess {
     list,
     page: async (table, partition, limit, after = '') =>
       (await list(table, partition)).filter(({ rowKey }) => rowKey > after).slice(0, limit),
-    async *underOther(table, v) {
-      yield [...of(table).values()].filter((row) => row.v !== v)
+    async *under(table, v) {
+      yield [...of(table).values()].filter((row) => row.v === v)
     },
   }
 }

@@ -21,7 +21,7 @@ const tables: TableAccess = {
   get: async () => stored,
   list: async () => (stored ? [stored] : []),
   page: async () => (stored ? [stored] : []),
-  async *underOther() {
+  async *under() {
     if (stored) yield [stored]
   },
   insert: keep,

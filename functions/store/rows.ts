@@ -29,10 +29,10 @@ export interface Rows {
   /** Rejected rows are left out and logged; `rejected` is shown them. */
   list<T>(table: TableName, partition: string, rejected?: (row: RejectedRow) => void): Promise<Row<T>[]>
   /**
-   * Writes rows that are under another state key again under the current one, each after its MAC was checked; what is
-   * rejected, or was changed meanwhile, is left. Answers how many; ends early when the signal aborts.
+   * Writes rows that are under this version of the state key again under the current one, each after its MAC was checked;
+   * what is rejected, or was changed meanwhile, is left. Ends early when the signal aborts.
    */
-  renew(table: TableName, signal: AbortSignal): Promise<number>
+  renew(table: TableName, version: string, signal: AbortSignal): Promise<void>
   page<T>(table: TableName, partition: string, limit: number, after?: string): Promise<Page<T>>
 }
 
@@ -127,21 +127,18 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
       const found = await tables.list(table, partition)
       return await openedOf<T>(table, found, rejected)
     },
-    async renew(table, signal) {
-      let count = 0
+    async renew(table, version, signal) {
       const renewed = async (row: FoundRow): Promise<void> => {
         const { value, etag } = await opened(table, row)
         const next = await sealed(table, row.partitionKey, row.rowKey, value)
         await unlessOurs(table, next, tables.replace(table, next, etag))
-        count += 1
       }
-      for await (const page of tables.underOther(table, (await keys.subkey('rows')).version)) {
+      for await (const page of tables.under(table, version)) {
         for (let start = 0; start < page.length && !signal.aborted; start += renewedAtOnce) {
           await Promise.all(page.slice(start, start + renewedAtOnce).map((row) => renewed(row).catch(unlessLeft)))
         }
         if (signal.aborted) break
       }
-      return count
     },
     async page<T>(table: TableName, partition: string, limit: number, after?: string) {
       checkKeys(partition, ...(after === undefined ? [] : [after]))

@@ -36,8 +36,8 @@ export interface TableAccess {
   /** A row that is not there (any more) counts as removed. */
   remove(table: TableName, partition: string, row: string, etag?: string): Promise<void>
   list(table: TableName, partition: string): Promise<FoundRow[]>
-  /** All rows of the table whose `v` is another one, a page at a time. */
-  underOther(table: TableName, v: string): AsyncIterable<FoundRow[]>
+  /** All rows of the table with this `v`, a page at a time. */
+  under(table: TableName, v: string): AsyncIterable<FoundRow[]>
   /** The first rows by row key, `limit` at most, behind the row `after`. */
   page(table: TableName, partition: string, limit: number, after?: string): Promise<FoundRow[]>
 }
@@ -66,9 +66,9 @@ export function openTables({ connection, timeoutMs = 5_000, clock = systemClock 
     upsert: (table, row) => on(table, async (client, options) => etagOf(await client.upsertEntity(row, 'Replace', options))),
     remove: (table, partition, row, etag = '*') => on(table, (client, options) => remove(client, partition, row, { ...options, etag })),
     list: (table, partition) => on(table, (client, options) => list(client, partition, options)),
-    async *underOther(table, v) {
+    async *under(table, v) {
       const first = await on(table, async (client) => {
-        const pages = client.listEntities({ queryOptions: { filter: odata`v ne ${v}` } }).byPage({ maxPageSize: pageSize })
+        const pages = client.listEntities({ queryOptions: { filter: odata`v eq ${v}` } }).byPage({ maxPageSize: pageSize })
         return { pages, page: await pages.next() }
       })
       const { pages } = first

@@ -34,8 +34,8 @@ export function memoryTables(): TableAccess {
       under(table, partition)
         .filter(({ rowKey }) => rowKey > after)
         .slice(0, limit),
-    async *underOther(table, v) {
-      yield [...rows].filter(([key, row]) => key.startsWith(`${table}/`) && row.v !== v).map(([, row]) => row)
+    async *under(table, v) {
+      yield [...rows].filter(([key, row]) => key.startsWith(`${table}/`) && row.v === v).map(([, row]) => row)
     },
   }
 }

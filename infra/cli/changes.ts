@@ -4,7 +4,7 @@
  */
 import { isFault } from '../../shared/fault.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, plain, refusal, UsageError } from './command.ts'
+import { type Command, exitCodes, type Given, json, plain, refusal, UsageError } from './command.ts'
 import { runText } from './reads.ts'
 
 interface Change {
@@ -62,7 +62,7 @@ const commandOf = (name: string, { usage, summary, warning, request }: Change): 
   usage,
   summary,
   async run(given) {
-    const { args, reason, manage, io, json } = given
+    const { args, reason, manage, io } = given
     const needed = /[A-Z]+/.exec(usage.split(' --')[0] ?? '')?.[0]
     if (needed !== undefined && args[0] === undefined) throw new UsageError(`${name} needs ${needed}`)
     if (reason === undefined || reason.trim() === '') throw new UsageError(`${name} needs --reason: it is kept`)
@@ -75,13 +75,7 @@ const commandOf = (name: string, { usage, summary, warning, request }: Change): 
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
     if (answer.status === 202 && given.wait) return follow(answer.body.run, given)
-    io.print(
-      json
-        ? JSON.stringify(answer.body, null, 2)
-        : answer.status === 202
-          ? `Begun: ${runText(answer.body.run)}`
-          : doneText(name, answer.body),
-    )
+    io.print(given.json ? json(answer.body) : answer.status === 202 ? `Begun: ${runText(answer.body.run)}` : doneText(name, answer.body))
     return answer.status === 202 ? exitCodes.underWay : exitCodes.done
   },
 })
@@ -102,10 +96,12 @@ const pollMs = 3_000
 const patienceMs = 35 * 60_000
 /** The pointer names the new versions from here on (functions/keys/run.ts). */
 const adopted = ['overlap', 'rewrite', 'disable', 'done']
+const abandoned = ['abandon', 'abandoned']
+const isSettled = ({ step }: ManageAnswer['body']): boolean => adopted.includes(step) || abandoned.includes(step)
 
 /** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
 async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
-  const { manage, io, clock, json } = given
+  const { manage, io, clock } = given
   const until = clock.monotonic() + patienceMs
   let shown = ''
   const show = (current: ManageAnswer['body']) => {
@@ -114,7 +110,7 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     shown = text
   }
   show(run)
-  if (adopted.includes(run.step)) return ended(undefined, run, given)
+  if (isSettled(run)) return settled(run, given)
   while (clock.monotonic() < until) {
     await clock.sleep(pollMs)
     const answer = await manage.call('GET', 'keys').catch(passing)
@@ -124,10 +120,9 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     const current = answer.body.run
     if (current?.id !== run.id) return ended('taken over by another run', run, given)
     show(current)
-    if (current.step === 'abandoned') return ended('abandoned', current, given)
-    if (adopted.includes(current.step)) return ended(undefined, current, given)
+    if (isSettled(current)) return settled(current, given)
   }
-  if (json) io.print(JSON.stringify({ run }, null, 2))
+  if (given.json) io.print(json({ run }))
   io.tell('Still under way. See: npm run admin -- status')
   return exitCodes.underWay
 }
@@ -136,8 +131,19 @@ function passing(error: unknown): undefined {
   if (!isFault(error, 'API_UNAVAILABLE')) throw error
 }
 
-function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json }: Given): number {
-  if (json) io.print(JSON.stringify({ run }, null, 2))
+async function settled(run: ManageAnswer['body'], given: Given): Promise<number> {
+  if (abandoned.includes(run.step)) return ended('abandoned', run, given)
+  if (run.why !== 'enable') return ended(undefined, run, given)
+  // Whoever switched it off meanwhile had the last word.
+  const answer = await given.manage.call('GET', 'writeback')
+  const refused = refusal(answer, given)
+  if (refused !== undefined) return refused
+  given.io.print(given.json ? json(answer.body) : doneText('enable', answer.body))
+  return answer.body.on ? exitCodes.done : exitCodes.failed
+}
+
+function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json: asJson }: Given): number {
+  if (asJson) io.print(json({ run }))
   else if (failure !== undefined) io.print(`Not done: ${failure}.`)
   else io.print(run.step === 'done' ? 'Done.' : 'Done. The old versions are disabled when their overlap is over.')
   return failure === undefined ? exitCodes.done : exitCodes.failed

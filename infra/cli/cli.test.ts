@@ -95,9 +95,19 @@ describe('a run', () => {
   })
 
   it('that was abandoned, or taken over by another, is a failure', async () => {
-    expect(await given('rollover', [begun, over('abandoned')])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
+    for (const step of ['abandon', 'abandoned'])
+      expect(await given('rollover', [begun, over(step)])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
+    const atOnce = ok({ run: { ...theRun, step: 'abandoned' } }, 202)
+    expect(await given('enable', [atOnce])).toMatchObject({ code: 1, printed: 'Not done: abandoned.' })
     const other = ok({ keys: [], history: [], run: { ...theRun, id: 'r2' } })
     expect(await given('rollover', [begun, other])).toMatchObject({ code: 1, printed: 'Not done: taken over by another run.' })
+  })
+
+  it('that enables is a failure when it was switched off again meanwhile', async () => {
+    const enabling = ok({ run: { ...theRun, why: 'enable' } }, 202)
+    const adopted = ok({ run: { ...theRun, why: 'enable', step: 'overlap' } })
+    expect(await given('enable', [enabling, adopted, ok({ on: true })])).toMatchObject({ code: 0, printed: 'Password writeback is on.' })
+    expect(await given('enable', [enabling, adopted, ok({ on: false })])).toMatchObject({ code: 1, printed: 'Password writeback is off.' })
   })
 
   it('that takes too long, or is not waited for, is still under way', async () => {
@@ -143,6 +153,13 @@ describe('what is said', () => {
     const entry = { at: 0, who: 'w', role: 'Writeback.Admin', action: 'relink', outcome: 'done', reason: '\u001b[2J\r\nforged \u202e line' }
     const { printed } = await given('audit', [ok({ entries: [entry], rejected: 0 })])
     expect(printed).toBe('1970-01-01T00:00:00.000Z  w (Admin)  relink: done  "�[2J��forged � line"')
+  })
+
+  it.each([200, 409])('nor as JSON, which reads the same all the same (%i)', async (status) => {
+    const body = { title: '\u009b2J\u007f \u202e "x"\\', entries: [], rejected: 0 }
+    const { printed } = await given('audit', [ok(body, status)], { json: true })
+    expect(printed).not.toMatch(/[^\P{C}\n]/u)
+    expect(JSON.parse(printed)).toEqual(body)
   })
 
   it('the state, whoever serves it', async () => {

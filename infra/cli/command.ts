@@ -40,12 +40,17 @@ export interface Command {
 
 /** Texts of the API go to a terminal: what others wrote (reasons, names) must not move its cursor. */
 export const plain = (text: unknown): string => String(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�')
+/** Indented, and as harmless: JSON itself leaves C1 controls and directions of writing as they are. */
+export const json = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replaceAll(/[^\P{C}\n]/gu, (found) =>
+    Array.from({ length: found.length }, (_, at) => `\\u${found.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  )
 export const when = (ms: unknown): string => (typeof ms === 'number' && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : plain(ms))
 
 /** Undefined: a success, which the caller shows. */
-export function refusal({ status, body }: ManageAnswer, { io, json }: Pick<Given, 'io' | 'json'>): number | undefined {
+export function refusal({ status, body }: ManageAnswer, { io, json: asJson }: Pick<Given, 'io' | 'json'>): number | undefined {
   if (status < 300) return undefined
-  if (json) io.print(JSON.stringify(body, null, 2))
+  if (asJson) io.print(json(body))
   io.tell(`Refused: ${plain(body?.title ?? `status ${status}`)} (${plain(body?.code ?? status)})`)
   if (body?.code === 'signInAgain') io.tell('Use a fresh browser session (a private window): an older sign-in there does not count.')
   return status === 401 || status === 403 ? exitCodes.notPermitted : exitCodes.failed

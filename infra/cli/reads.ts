@@ -1,6 +1,6 @@
 /** Commands that change nothing: status, keys, audit. */
 import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, plain, refusal, UsageError, when } from './command.ts'
+import { type Command, exitCodes, type Given, json, plain, refusal, UsageError, when } from './command.ts'
 import { verdictText, verify as verifyChain } from './verify.ts'
 
 /** One answer, as JSON or as text. */
@@ -13,7 +13,7 @@ async function show(
   const answer = await given.manage.call('GET', path)
   const refused = refusal(answer, given)
   if (refused !== undefined) return refused
-  given.io.print(given.json ? JSON.stringify(answer.body, null, 2) : text(answer.body).join('\n'))
+  given.io.print(given.json ? json(answer.body) : text(answer.body).join('\n'))
   return verdict(answer.body) ? exitCodes.done : exitCodes.failed
 }
 
