@@ -15,7 +15,7 @@ import {
   type HttpMethods,
 } from '@azure/core-rest-pipeline'
 import * as z from 'zod'
-import type { Clock } from '../../shared/clock.ts'
+import { type Clock, inTime } from '../../shared/clock.ts'
 import { Fault, faultWord } from '../../shared/fault.ts'
 import type { Certificate } from './certificate.ts'
 import { refusalCode, type TokenCredential } from './sign-in.ts'
@@ -63,7 +63,7 @@ export const keyOf = ({ keys }: Registration, { der, thumbprint }: Certificate):
     key ? key === der.toString('base64') : [thumbprint, Buffer.from(thumbprint, 'hex').toString('base64')].includes(name ?? ''),
   )
 
-/** One call with its retries. */
+/** One call with its retries. Not by the signal alone: a sign-in that hangs does not look at it. */
 const callMs = 20_000
 export const graphScope = 'https://graph.microsoft.com/.default'
 
@@ -85,7 +85,7 @@ export function openApplication({ graphUrl, clientId, credential, clock, localCa
       request.body = JSON.stringify(body)
     }
     try {
-      const { status, bodyAsText } = await pipeline.sendRequest(client, request)
+      const { status, bodyAsText } = await inTime(pipeline.sendRequest(client, request), clock, callMs)
       if (status >= 200 && status < 300) return { kind: 'done', value: bodyAsText ?? '' }
       if (status >= 500 || status === 429) throw new Fault('GRAPH_UNAVAILABLE', `Graph answered ${status}`)
       return { kind: 'refused', status }

@@ -339,6 +339,38 @@ describe('when it is not to be had', () => {
     expect(await registered()).toHaveLength(2)
   })
 
+  it('a sign-in that never answers ends the look, not the looking', async () => {
+    await install(due)
+    const hangs = () => new Promise<never>(() => {})
+    const clock = virtualClock(Date.now())
+    for (const over of [
+      { proveSignIn: hangs },
+      {
+        application: () =>
+          openApplication({
+            graphUrl: graph.addresses.url,
+            clientId: agent.clientId,
+            credential: { getToken: hangs },
+            clock,
+            localCa: tenant.tls.ca,
+          }),
+      },
+    ]) {
+      let isOver = false
+      const looked = look(deps({ ...over, clock })).then(() => {
+        isOver = true
+      })
+      await vi.waitFor(async () => {
+        await clock.advance(60_000)
+        expect(isOver).toBe(true)
+      }, patience)
+      await looked
+      expect(events.at(-1)?.[0]).toBe('certificateNotRenewed')
+    }
+    await look(deps())
+    expect(names().at(-1)).toBe('certificateRenewed')
+  })
+
   it('the folder cannot be written: an event that says so', async () => {
     await install(due)
     const files = { ...certificateFiles(file), addNext: () => Promise.reject(Object.assign(new Error('x'), { code: 'EROFS' })) }
