@@ -12,7 +12,7 @@ import { ownName } from '../credential/certificate.ts'
 import { openApplication } from '../credential/graph.ts'
 import type { TokenCredential } from '../credential/sign-in.ts'
 import { fileVariable } from '../settings.ts'
-import { graphTools, signInAsAdministrator } from './enrol/administrator.ts'
+import { awaitSignIn, graphTools, signInAsAdministrator } from './enrol/administrator.ts'
 import { checkMaking, found, type Made, type Making, make } from './enrol/make.ts'
 import { register } from './enrol/register.ts'
 import { defaultCertificateFile, type EnrolSettings, isChange, readEnrolSettings, writeIdentity } from './enrol/settings-file.ts'
@@ -119,6 +119,7 @@ async function registerAs(
   const localCa = localCaFile === undefined ? undefined : readFileSync(localCaFile, 'utf8')
   const credential = administrator(settings, localCa)
   try {
+    await awaitSignIn(credential)
     return { registered: await register(openApplication({ ...identity, credential, clock, localCa }), certificate) }
   } catch (error) {
     return { registered: 'refused', problem: explain(error) }

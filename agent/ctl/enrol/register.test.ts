@@ -6,11 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { agent, nobody, startTestTenant, type TestTenant, tenantId } from '../../../local/entra/test-tenant.ts'
 import { type GraphAddresses, type GraphControl, startGraph } from '../../../local/graph/graph.ts'
 import type { StandIn } from '../../../local/stand-in.ts'
-import { systemClock } from '../../../shared/clock.ts'
+import { type Clock, systemClock } from '../../../shared/clock.ts'
 import { makeCertificate, type OwnCertificate, publicPem } from '../../credential/certificate.ts'
 import { certificateFiles } from '../../credential/files.ts'
 import { type ApplicationInGraph, graphScope, openApplication } from '../../credential/graph.ts'
-import { signInByFile } from '../../credential/sign-in.ts'
+import { signInByFile, type TokenCredential } from '../../credential/sign-in.ts'
 import { enrol } from '../enrol.ts'
 import { register } from './register.ts'
 
@@ -67,6 +67,37 @@ describe('enrol, with an administrator', () => {
     expect(await readFile(certificateFile(), 'utf8')).toBe(pem)
     expect((await signIn())?.token).toBeTruthy()
     expect((await enrol({ settingsFile, administrator })).registered).toBe('there')
+  })
+
+  it('who takes a minute to sign in: the limit of a call to Graph is none of the sign-in', async () => {
+    graph.control.addApplicationAdministrator(nobody.objectId)
+    const calls: AbortController[] = []
+    const clock: Clock = {
+      ...systemClock,
+      deadline() {
+        const call = new AbortController()
+        calls.push(call)
+        return call.signal
+      },
+    }
+    const signedIn = new Set<unknown>()
+    // As the SDK does it: with and without CAE are two sign-ins, and each is remembered.
+    const slow: TokenCredential = {
+      async getToken(scopes, options) {
+        const signIn = `${scopes} ${options?.enableCae ?? false}`
+        if (!signedIn.has(signIn)) for (const call of calls) call.abort(new DOMException('too late', 'TimeoutError'))
+        signedIn.add(signIn)
+        return administrator().getToken(scopes)
+      },
+    }
+    const { problem, registered } = await enrol({ settingsFile, administrator: () => slow, clock })
+    expect([problem, registered, signedIn.size]).toEqual([undefined, 'registered', 1])
+  })
+
+  it('who does not sign in: that is said', async () => {
+    const cancelled = async () => Promise.reject(new Error('AADSTS70016: the code has expired'))
+    const { problem, registered } = await enrol({ settingsFile, administrator: () => ({ getToken: cancelled }) })
+    expect([registered, problem]).toEqual(['refused', expect.stringContaining('AADSTS70016')])
   })
 })
 
