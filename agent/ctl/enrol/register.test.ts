@@ -7,7 +7,8 @@ import { agent, nobody, startTestTenant, type TestTenant, tenantId } from '../..
 import { type GraphAddresses, type GraphControl, startGraph } from '../../../local/graph/graph.ts'
 import type { StandIn } from '../../../local/stand-in.ts'
 import { type Clock, systemClock } from '../../../shared/clock.ts'
-import { makeCertificate, type OwnCertificate, publicPem } from '../../credential/certificate.ts'
+import { Secret } from '../../../shared/secret.ts'
+import { makeCertificate, type OwnCertificate, privatePem, publicPem } from '../../credential/certificate.ts'
 import { certificateFiles } from '../../credential/files.ts'
 import { type ApplicationInGraph, graphScope, openApplication } from '../../credential/graph.ts'
 import { signInByFile, type TokenCredential } from '../../credential/sign-in.ts'
@@ -40,6 +41,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const administrator = () => tenant.credentialOf(nobody)
+const cancelled = async () => Promise.reject(new Error('AADSTS70016: the code has expired'))
 const certificateFile = () => join(folder, 'certificate.pem')
 const signIn = () => {
   const { authorityHost: authority } = tenant.entra.addresses
@@ -69,6 +71,22 @@ describe('enrol, with an administrator', () => {
     expect((await enrol({ settingsFile, administrator })).registered).toBe('there')
   })
 
+  it('a client secret is left until it is registered; then certificate and passphrase take its place', async () => {
+    const settings = JSON.parse(await readFile(settingsFile, 'utf8'))
+    const secretFile = join(folder, 'secret')
+    await writeFile(settingsFile, JSON.stringify({ ...settings, identity: { ...settings.identity, secretFile } }))
+    const identity = async () => JSON.parse(await readFile(settingsFile, 'utf8')).identity
+    // As an earlier run on Windows left it, which got no further.
+    const passphraseFile = `${certificateFile()}.passphrase`
+    await writeFile(passphraseFile, 'pass', { mode: 0o600 })
+    await writeFile(certificateFile(), privatePem(await makeCertificate('agent', Date.now()), Secret.fromText('pass')), { mode: 0o600 })
+    expect(await enrol({ settingsFile, administrator: () => ({ getToken: cancelled }) })).toMatchObject({ registered: 'refused' })
+    expect(await identity()).toEqual({ ...settings.identity, secretFile })
+    graph.control.addApplicationAdministrator(nobody.objectId)
+    expect(await enrol({ settingsFile, administrator })).toMatchObject({ registered: 'registered', settingsFile: 'changed' })
+    expect(await identity()).toEqual({ ...settings.identity, certificateFile: certificateFile(), passphraseFile })
+  })
+
   it('who takes a minute to sign in: the limit of a call to Graph is none of the sign-in', async () => {
     graph.control.addApplicationAdministrator(nobody.objectId)
     const calls: AbortController[] = []
@@ -95,7 +113,6 @@ describe('enrol, with an administrator', () => {
   })
 
   it('who does not sign in: that is said', async () => {
-    const cancelled = async () => Promise.reject(new Error('AADSTS70016: the code has expired'))
     const { problem, registered } = await enrol({ settingsFile, administrator: () => ({ getToken: cancelled }) })
     expect([registered, problem]).toEqual(['refused', expect.stringContaining('AADSTS70016')])
   })
