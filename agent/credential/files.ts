@@ -62,7 +62,13 @@ export async function writeNew(path: string, text: string): Promise<void> {
 
 /** The same, in place of what is there. */
 export async function replace(path: string, text: string): Promise<void> {
-  await rename(await writeUnfinished(path, text), path)
+  const unfinished = await writeUnfinished(path, text)
+  try {
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
   await syncFolder(path)
 }
 
@@ -70,11 +76,14 @@ async function writeUnfinished(path: string, text: string): Promise<string> {
   const unfinished = `${path}.${randomBytes(6).toString('hex')}.part`
   const file = await open(unfinished, 'wx', 0o600)
   try {
-    // Made by root for an agent that runs as somebody else: whose folder it is, whose file.
-    const { uid, gid } = await stat(dirname(path))
-    if (process.getuid?.() === 0 && uid !== 0) await file.chown(uid, gid)
+    // Made by root for an agent that runs as somebody else: whose the file was, or else the folder.
+    const { uid, gid } = await stat(path).catch(() => stat(dirname(path)))
+    if (process.getuid?.() === 0) await file.chown(uid, gid)
     await file.writeFile(text)
     await file.sync()
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
   } finally {
     await file.close()
   }
