@@ -56,12 +56,16 @@ test('next becomes current, current old; what a crash left half-written is clear
   expect(await files.read()).toEqual({ current: 'second', next: undefined, old: undefined })
 })
 
-test('what takes the place of a file belongs to whom that belonged to: root must not lock the agent out', async () => {
+test('what takes the place of a file, or is to, belongs to whom that belongs to: root must not lock the agent out', async () => {
   await writeNew(file, 'first')
   const [uid, gid] = process.getuid?.() === 0 ? [4711, 4712] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
   await chown(file, uid, gid)
   await replace(file, 'second')
-  expect(await stat(file)).toMatchObject({ uid, gid })
+  await certificateFiles(file).addNext('third')
+  expect([await stat(file), await stat(`${file}.next`)]).toMatchObject([
+    { uid, gid },
+    { uid, gid },
+  ])
 })
 
 test('what cannot take its place leaves nothing behind: it may hold a key', async () => {

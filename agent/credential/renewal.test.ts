@@ -3,7 +3,7 @@
  *
  * The stand-ins and the SDK live in real time; the agent's clock starts in the past and is moved up to now.
  */
-import { link, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -337,6 +337,14 @@ describe('when it is not to be had', () => {
     await look(deps({ clock, proveSignIn }))
     expect(names().at(-1)).toBe('certificateRenewed')
     expect(await registered()).toHaveLength(2)
+  })
+
+  it('a successor that cannot be read keeps nobody from signing in', async () => {
+    await install(young)
+    await mkdir(nextOf(file))
+    expect((await credential().getToken(graphScope))?.token).toBeTruthy()
+    await look(deps())
+    expect(events).toEqual([['certificateNotRenewed', { operation: 'read', fault: 'EISDIR' }]])
   })
 
   it('a sign-in that never answers ends the look, not the looking', async () => {
