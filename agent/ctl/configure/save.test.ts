@@ -30,14 +30,14 @@ test('from nothing: folder, settings and password are there, for their owner alo
   expect(await readdir(inner)).toEqual(['agent.json', 'pw'])
 })
 
-test('what the settings file held is kept to the byte', async () => {
+test('what the settings file held is kept to the byte, and who may read it: it may be root’s, read by the agent’s group', async () => {
   const file = join(folder, 'agent.json')
   const found = '{"a":1}  '
   await writeFile(file, found, { mode: 0o644 })
   const backup = await save({ file, found, settings: { a: 2 }, secrets: new Map(), now })
   expect(backup).toBe(`${file}.20261128T010203Z`)
   expect(await readFile(backup ?? '', 'utf8')).toBe(found)
-  expect(await Promise.all([modeOf(file), modeOf(backup ?? '')])).toEqual([0o600, 0o600])
+  expect(await Promise.all([modeOf(file), modeOf(backup ?? '')])).toEqual([0o644, 0o600])
 })
 
 test('changed by somebody else meanwhile, or gone, or come: nothing is written, and nothing left behind', async () => {

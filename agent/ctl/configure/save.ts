@@ -1,6 +1,6 @@
 /**
- * Writes the answers: every file whole or not at all, readable by its owner alone, the settings last; what the settings file
- * held is kept beside it. As long as nothing has been renamed, a failure leaves everything as it was.
+ * Writes the answers: every file whole or not at all, readable by its owner alone (settings that were there: by whom they
+ * were), the settings last; what the settings file held is kept beside it. As long as nothing has been renamed, a failure leaves everything as it was.
  *
  * Run by root, files go to whom the file they replace belonged to, else to whom the folder belongs to: an agent that may not
  * read its own settings would not start.
@@ -42,9 +42,12 @@ export async function save({ file, found, settings, secrets, now }: ToSave): Pro
   const prepared: { temporary: string; target: string }[] = []
   try {
     for (const [path, secret] of secrets) prepared.push(await secret.use((bytes) => prepare(path, bytes)))
-    prepared.push(await prepare(file, Buffer.from(`${JSON.stringify(settings, null, 2)}\n`)))
+    const written = await prepare(file, Buffer.from(`${JSON.stringify(settings, null, 2)}\n`))
+    prepared.push(written)
     if ((await readIfThere(file)) !== found) throw new ChangedMeanwhile('the settings file was changed meanwhile')
     const backup = found === undefined ? undefined : await keep(file, now)
+    // It holds no secret, and may be read by the agent as one of its group.
+    if (found !== undefined) await chmod(written.temporary, (await stat(file)).mode & 0o777)
     for (const { temporary, target } of prepared) await rename(temporary, target)
     return backup
   } catch (error) {
