@@ -85,6 +85,13 @@ describe('answers on the command line', () => {
     expect(settings).toEqual({ ...before, relay: { namespace: 'bus' } })
   })
 
+  test('a passphrase may be one of the service’s systemd credentials, which is no file here', () => {
+    expect(apply({}, '--set', 'identity.passphraseFile=certificate-passphrase')).toEqual({
+      settings: { identity: { passphraseFile: 'certificate-passphrase' } },
+      problems: [],
+    })
+  })
+
   test('every wrong one is told, with its option and the reason of the settings themselves', () => {
     const wrong = ['--tenant-id', 'x', '--server', 'ldaps://a', '--rule', 'r', '--base-dn', 'nowhere', '--set', 'nonsense=1', '--set', 'x']
     const forest = [
