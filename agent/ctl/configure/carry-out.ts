@@ -12,7 +12,7 @@ import type { Teller } from './ask.ts'
 import type { Draft } from './draft.ts'
 import { certificateToMake } from './open-answers.ts'
 import { passwordFileOf } from './page-directories.ts'
-import { ChangedMeanwhile, save } from './save.ts'
+import { ChangedMeanwhile, openFolders, save } from './save.ts'
 import { textAt } from './settings-edit.ts'
 import { switchWriteback } from './switch-writeback.ts'
 
@@ -70,7 +70,14 @@ async function write(draft: Draft, { tell, clock, file, folder, found }: Work): 
   for (const [forest, password] of draft.passwords) secrets.set(passwordFileOf(draft.settings, forest, folder), password)
   try {
     const backup = await save({ file, found, settings: draft.settings, secrets, now: clock.now() })
-    tell.lines([file, ...secrets.keys(), ...(backup === undefined ? [] : [`${backup} is what was there before`])])
+    const certificate = certificateToMake(draft)
+    const closed = [file, ...secrets.keys(), ...(certificate === undefined ? [] : [certificate])]
+    tell.lines([
+      file,
+      ...secrets.keys(),
+      ...(backup === undefined ? [] : [`${backup} is what was there before`]),
+      ...openFolders(closed, process.platform),
+    ])
     return backup
   } catch (error) {
     const why = error instanceof ChangedMeanwhile ? 'somebody else changed it meanwhile' : faultWord(error)

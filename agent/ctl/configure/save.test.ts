@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../../shared/secret.ts'
-import { ChangedMeanwhile, readIfThere, save } from './save.ts'
+import { ChangedMeanwhile, openFolders, readIfThere, save } from './save.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -63,4 +63,12 @@ test('a secret that cannot be written leaves everything as it was', async () => 
   await expect(save({ file, found: '{}', settings: { a: 1 }, secrets, now })).rejects.toThrow(/ENOTDIR|EEXIST/)
   expect((await readdir(folder)).sort()).toEqual(['agent.json', 'plain'])
   expect(await readIfThere(file)).toBe('{}')
+})
+
+test('on Windows modes mean nothing: how each folder is closed is said', () => {
+  const folder = 'C:\\ProgramData\\password-writeback'
+  const files = [`${folder}\\agent.json`, `${folder}\\corp-password`, 'D:\\keys\\north-password']
+  expect(openFolders(files, 'linux')).toEqual([])
+  const grants = '/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F "ACCOUNT:(OI)(CI)M"'
+  expect(openFolders(files, 'win32').slice(1)).toEqual([`  icacls "${folder}" ${grants}`, `  icacls "D:\\keys" ${grants}`])
 })

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, copyFile, constants as fs, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, win32 } from 'node:path'
 import type { Secret } from '../../../shared/secret.ts'
 import type { Json } from './settings-edit.ts'
 
@@ -81,4 +81,16 @@ async function keep(file: string, now: number): Promise<string> {
   await chmod(backup, 0o600)
   await giveTo(await stat(file), backup)
   return backup
+}
+
+/** What is made under ProgramData or the root of a drive may be read by everybody who signs in there: who closes it is an administrator. */
+export function openFolders(files: readonly string[], platform: NodeJS.Platform): string[] {
+  if (platform !== 'win32') return []
+  const folders = new Set(files.map((file) => win32.dirname(file)))
+  // SYSTEM and Administrators, whatever they are called in the language of the machine.
+  const grants = '/grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F "ACCOUNT:(OI)(CI)M"'
+  return [
+    'Close what lies there to others, where that is not done yet (ACCOUNT: the one the agent runs as):',
+    ...[...folders].map((folder) => `  icacls "${folder}" /inheritance:r ${grants}`),
+  ]
 }
