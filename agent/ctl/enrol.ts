@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { ownName } from '../credential/certificate.ts'
-import { openApplication } from '../credential/graph.ts'
+import { applicationsScope, openApplication } from '../credential/graph.ts'
 import type { TokenCredential } from '../credential/sign-in.ts'
 import { fileVariable } from '../settings.ts'
 import { awaitSignIn, graphTools, signInAsAdministrator } from './enrol/administrator.ts'
@@ -125,7 +125,9 @@ async function registerAs(
   const credential = administrator(settings, localCa)
   try {
     await awaitSignIn(credential)
-    return { registered: await register(openApplication({ ...identity, credential, clock, localCa }), certificate) }
+    return {
+      registered: await register(openApplication({ ...identity, credential, scope: applicationsScope, clock, localCa }), certificate),
+    }
   } catch (error) {
     return { registered: 'refused', problem: explain(error) }
   }

@@ -4,7 +4,7 @@
  */
 import { DeviceCodeCredential, type TokenCredential } from '@azure/identity'
 import { Fault, faultWord } from '../../../shared/fault.ts'
-import { graphScope } from '../../credential/graph.ts'
+import { applicationsScope } from '../../credential/graph.ts'
 import { refusalCode, type SignIn } from '../../credential/sign-in.ts'
 
 /** "Microsoft Graph Command Line Tools", which every tenant knows. */
@@ -26,7 +26,7 @@ export function signInAsAdministrator({ tenantId, clientId, authority, localCa }
  */
 export async function awaitSignIn(credential: TokenCredential): Promise<void> {
   try {
-    await credential.getToken(graphScope, { enableCae: true })
+    await credential.getToken(applicationsScope, { enableCae: true })
   } catch (error) {
     const aadsts = refusalCode(error)
     const what = aadsts === undefined ? `nobody signed in (${faultWord(error)})` : `the sign-in was refused (AADSTS${aadsts})`

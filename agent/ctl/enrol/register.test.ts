@@ -40,7 +40,14 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const administrator = () => tenant.credentialOf(nobody)
+const asked = new Set<unknown>()
+/** Who asks the stand-in signs in as a program, which knows no single scopes. */
+const administrator = (): TokenCredential => ({
+  getToken(scopes) {
+    asked.add(String(scopes))
+    return tenant.credentialOf(nobody).getToken(graphScope)
+  },
+})
 const cancelled = async () => Promise.reject(new Error('AADSTS70016: the code has expired'))
 const certificateFile = () => join(folder, 'certificate.pem')
 const signIn = () => {
@@ -69,6 +76,8 @@ describe('enrol, with an administrator', () => {
     expect(await readFile(certificateFile(), 'utf8')).toBe(pem)
     expect((await signIn())?.token).toBeTruthy()
     expect((await enrol({ settingsFile, administrator })).registered).toBe('there')
+    // `.default` would be what the tenant has granted that program before, which may be nothing.
+    expect([...asked]).toEqual(['https://graph.microsoft.com/Application.ReadWrite.All'])
   })
 
   it('a client secret is left until it is registered; then certificate and passphrase take its place', async () => {
