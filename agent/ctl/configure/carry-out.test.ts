@@ -18,6 +18,7 @@ test('a certificate in place of a client secret: as long as it is not made and r
     const identity = async () => JSON.parse(await readFile(file, 'utf8')).identity
     const draft: Draft = {
       settings: { identity: { clientId: 'b', certificateFile: join(folder, 'certificate.pem') } },
+      forestsThere: [],
       passwords: new Map(),
       writeback: 'asItIs',
       reason: '',

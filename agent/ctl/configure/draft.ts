@@ -16,6 +16,8 @@ import { withSingle } from './settings-shape.ts'
 
 export interface Draft {
   settings: Json
+  /** Forests of the settings that were there: none of them gets a rule that nobody asked for. */
+  forestsThere: readonly string[]
   /** Typed, for the forest of this name; they go into its `bindPasswordFile`. */
   passwords: ReadonlyMap<string, Secret>
   writeback: 'on' | 'off' | 'asItIs'

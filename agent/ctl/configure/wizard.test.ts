@@ -72,7 +72,16 @@ const kitOf = (ask: Asker, forests: Kit['trials']['forests'] = fine): Kit => ({
 })
 
 const draftOf = (settings: Draft['settings'], service?: Service): Draft => {
-  return { settings, passwords: new Map(), writeback: 'asItIs', reason: 'why', administrator: {}, register: false, service }
+  return {
+    settings,
+    forestsThere: [],
+    passwords: new Map(),
+    writeback: 'asItIs',
+    reason: 'why',
+    administrator: {},
+    register: false,
+    service,
+  }
 }
 
 const forest = fc.record(
