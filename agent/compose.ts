@@ -26,12 +26,15 @@ export const signInOf = ({ tenantId, identity }: Identified, localCa: string | u
   return { tenantId, clientId: identity.clientId, authority: identity.authority, localCa }
 }
 
-/** Read once: it stays as long as the agent does. */
+/** Read once: it stays as long as the agent does. What failed is read again by whoever asks next. */
 export function passphraseOf({ identity: { passphraseFile } }: Pick<AgentSettings, 'identity'>): Passphrase {
   let passphrase: Promise<Secret> | undefined
   return async () => {
     if (passphraseFile === undefined) return undefined
-    passphrase ??= readPassphrase(passphraseFile)
+    passphrase ??= readPassphrase(passphraseFile).catch((error: unknown) => {
+      passphrase = undefined
+      throw error
+    })
     return passphrase
   }
 }

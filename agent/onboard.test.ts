@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Request } from '../shared/payload.ts'
 import { newId, probeProof, sealField } from '../shared/seal.ts'
-import { type Bench, startBench, tenantId } from './agent.fixture.ts'
+import { type Bench, startBench, tenantId, times } from './agent.fixture.ts'
+import { settleUnfinished } from './settle.ts'
 
 let bench: Bench
 beforeEach(async () => {
@@ -54,6 +55,17 @@ describe('onboard', () => {
     bench.vault.state.away = true
     await expect(bench.deliver(onboard().wish)).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' })
   })
+})
+
+test('one that was never answered is looked for in no directory, and nobody is told of it', async () => {
+  const { id, wish } = onboard()
+  const { messageId, sequenceNumber, body: envelope } = wish
+  const received = { wall: bench.clock.now(), monotonic: bench.clock.monotonic() }
+  bench.deps.journal.enter({ id, messageId, sequenceNumber, envelope, replyToSessionId: 's', received, ageMs: 0 })
+  await bench.clock.advance(times.ttlMs + times.lockMs + 1)
+  const told: unknown[] = []
+  await settleUnfinished({ ...bench.deps, inHand: () => false, tell: async (_, outcome) => void told.push(outcome) })
+  expect([told, bench.seen.calls, bench.deps.journal.unfinished()]).toEqual([[], [], []])
 })
 
 test('offboard is answered, and that is all', async () => {

@@ -11,7 +11,7 @@ import { readKeyVersion } from '../shared/envelope.ts'
 import { faultWord, isFault } from '../shared/fault.ts'
 import type { Log } from '../shared/log.ts'
 import type { AgentOutcome } from '../shared/outcome-code.ts'
-import type { Request } from '../shared/payload.ts'
+import type { Operation, Request } from '../shared/payload.ts'
 import { openReply } from '../shared/seal.ts'
 import type { Secret } from '../shared/secret.ts'
 import type { Times } from '../shared/times.ts'
@@ -20,6 +20,7 @@ import type { Directory, Extras, User } from './directory/directory.ts'
 import type { Journal, Unfinished } from './journal.ts'
 import type { AgentKeys } from './keys.ts'
 import type { Located } from './lookup/find.ts'
+import { aboutNobody } from './onboard.ts'
 import { open, openPassword } from './open.ts'
 import type { Decisions } from './redelivery.ts'
 import { extras } from './reset.ts'
@@ -81,8 +82,7 @@ async function whom({ begun }: Unfinished, { sourceAnchor, cloudAnchor }: Reques
 /** Undefined: it will never be known here (its keys were retired). */
 async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promise<AgentOutcome | 'unsure' | undefined> {
   const opened = await open({ messageId: entry.messageId, body: entry.envelope }, deps.tenantId, deps.keys)
-  // A question about another request leaves nothing to find out: who asked asks again.
-  if (opened.kind === 'rejected' || opened.request.operation === 'settle') return undefined
+  if (opened.kind === 'rejected' || leavesNothing(opened.request.operation)) return undefined
   const located = await whom(entry, opened.request, deps.directory)
   if (located.kind !== 'user') return located
   // An unlock leaves its trace in the lock, not in the password.
@@ -90,6 +90,9 @@ async function found(entry: Unfinished, ageMs: number, deps: SettleDeps): Promis
   const dead = { user: located.user, ageMs, before: entry.begun?.pwdLastSet, extras: extras(opened.request) }
   return becameOf(dead, () => openPassword(opened, 'new', deps.keys), deps)
 }
+
+/** A question about another request, or one about nobody: who asked asks again. */
+const leavesNothing = (operation: Operation): boolean => operation === 'settle' || aboutNobody[operation] !== undefined
 
 interface Dead {
   user: User

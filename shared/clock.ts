@@ -43,3 +43,11 @@ export async function every(clock: Clock, everyMs: number, signal: AbortSignal, 
     await work()
   }
 }
+
+/** What `work` brings within `ms`, or a `TimeoutError`: for work that does not look at a signal. What it comes to later counts no more. */
+export function inTime<T>(work: Promise<T>, clock: Clock, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const signal = clock.deadline(ms)
+  signal.addEventListener('abort', () => late.reject(signal.reason), { once: true })
+  return Promise.race([work, late.promise])
+}

@@ -83,6 +83,9 @@ export interface VaultWatch {
   tell(trouble: Trouble): void
 }
 
+/** A maintenance page, a proxy's too, may say an hour or a day; the vault itself, seconds. */
+const longestQuietMs = 60_000
+
 export function watchVault(callMs: number, clock: Clock, log: Log): VaultWatch {
   let quietUntil = Number.NEGATIVE_INFINITY
   const check = () => {
@@ -93,7 +96,7 @@ export function watchVault(callMs: number, clock: Clock, log: Log): VaultWatch {
     async sendRequest(request, next) {
       const response = await next(request)
       const seconds = response.status === 429 || response.status === 503 ? Number(response.headers.get('retry-after')) : 0
-      if (seconds > 0) quietUntil = clock.monotonic() + seconds * 1_000
+      if (seconds > 0) quietUntil = clock.monotonic() + Math.min(seconds * 1_000, longestQuietMs)
       check()
       return response
     },

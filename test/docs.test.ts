@@ -467,6 +467,15 @@ test.each(Object.entries({ ...docs, keys: read('docs/keys.md') }))('what %s.md p
   expect([...paths, ...links].filter((path) => !existsSync(new URL(path, root)))).toEqual([])
 })
 
+test.each(Object.entries({ ...docs, keys: read('docs/keys.md') }))('events in %s.md have the ids of the code', (_name, text) => {
+  const named = [...text.matchAll(/`(\w+)` \((3\d{4})\)/g)].map(([, name = '', id]) => [name, id])
+  const numbered = [...text.matchAll(/\b(3\d{4}) \(`(\w+)`\)/g)].map(([, id, name = '']) => [name, id])
+  const bare = [...text.matchAll(/[Ee]vent (3\d{4})\b/g)].map(([, id]) => id)
+  const ids: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(events).map(([name, { id }]) => [name, String(id)]))
+  expect([...named, ...numbered].filter(([name = '', id]) => ids[name] !== id)).toEqual([])
+  expect(bare.filter((id) => !Object.values(ids).includes(id ?? ''))).toEqual([])
+})
+
 test('every test that docs/reliability.md names is there', () => {
   const named = [...read('docs/reliability.md').matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, path = '']) => path)
   expect(named.length).toBeGreaterThan(8)

@@ -76,6 +76,16 @@ describe.each(sides)('%s', (side, keyOf) => {
     expect([await endOf(get()), logged]).toEqual(['a key', ['throttled']])
   })
 
+  test('however long it wants to be left alone, it is asked again after a minute: a day would be an outage of our own', async () => {
+    const get = keyOf(await newSecret())
+    openBoth()
+    vault.vault.control.throttle(86_400_000)
+    expect(await endOf(get())).toBe('KEY_UNAVAILABLE')
+    vault.vault.control.throttle(0)
+    await clock.advance(60_000)
+    expect(await endOf(get())).toBe('a key')
+  })
+
   test.each<[string, () => void, string]>([
     ['503', () => vault.vault.control.faults([{ kind: 'unavailable', count: 100 }]), 'unavailable'],
     [

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -54,4 +54,22 @@ test('next becomes current, current old; what a crash left half-written is clear
   await files.dropOld()
   await files.dropNext()
   expect(await files.read()).toEqual({ current: 'second', next: undefined, old: undefined })
+})
+
+test('what takes the place of a file, or is to, belongs to whom that belongs to: root must not lock the agent out', async () => {
+  await writeNew(file, 'first')
+  const [uid, gid] = process.getuid?.() === 0 ? [4711, 4712] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  await chown(file, uid, gid)
+  await replace(file, 'second')
+  await certificateFiles(file).addNext('third')
+  expect([await stat(file), await stat(`${file}.next`)]).toMatchObject([
+    { uid, gid },
+    { uid, gid },
+  ])
+})
+
+test('what cannot take its place leaves nothing behind: it may hold a key', async () => {
+  await mkdir(file)
+  await expect(replace(file, 'secret')).rejects.toThrow()
+  expect(await readdir(folder)).toEqual(['certificate.pem'])
 })

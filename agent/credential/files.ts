@@ -16,6 +16,8 @@ import { basename, dirname, join } from 'node:path'
 
 export interface CertificateFiles {
   read(): Promise<{ current: string | undefined; next: string | undefined; old: string | undefined }>
+  /** What to sign in by; a successor that cannot be read stands in nobody's way. */
+  inUse(): Promise<{ current: string | undefined; old: string | undefined }>
   /** @throws EEXIST where there is a next one already. */
   addNext(pem: string): Promise<void>
   dropNext(): Promise<void>
@@ -33,9 +35,13 @@ export function certificateFiles(file: string): CertificateFiles {
       const [current, next, old] = await Promise.all([file, nextOf(file), oldOf(file)].map(textOf))
       return { current, next, old }
     },
+    async inUse() {
+      const [current, old] = await Promise.all([file, oldOf(file)].map(textOf))
+      return { current, old }
+    },
     async addNext(pem) {
       await clearUnfinished(file)
-      await writeNew(nextOf(file), pem)
+      await writeNew(nextOf(file), pem, file)
     },
     dropNext: () => rm(nextOf(file), { force: true }),
     async promote() {
@@ -49,9 +55,9 @@ export function certificateFiles(file: string): CertificateFiles {
   }
 }
 
-/** Makes `path`, whole or not at all, for this account alone. @throws EEXIST where it is there already. */
-export async function writeNew(path: string, text: string): Promise<void> {
-  const unfinished = await writeUnfinished(path, text)
+/** Makes `path`, whole or not at all, for one account alone: that of `like`. @throws EEXIST where it is there already. */
+export async function writeNew(path: string, text: string, like: string = path): Promise<void> {
+  const unfinished = await writeUnfinished(path, text, like)
   try {
     await link(unfinished, path)
   } finally {
@@ -62,19 +68,28 @@ export async function writeNew(path: string, text: string): Promise<void> {
 
 /** The same, in place of what is there. */
 export async function replace(path: string, text: string): Promise<void> {
-  await rename(await writeUnfinished(path, text), path)
+  const unfinished = await writeUnfinished(path, text)
+  try {
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
   await syncFolder(path)
 }
 
-async function writeUnfinished(path: string, text: string): Promise<string> {
+async function writeUnfinished(path: string, text: string, like: string = path): Promise<string> {
   const unfinished = `${path}.${randomBytes(6).toString('hex')}.part`
   const file = await open(unfinished, 'wx', 0o600)
   try {
-    // Made by root for an agent that runs as somebody else: whose folder it is, whose file.
-    const { uid, gid } = await stat(dirname(path))
-    if (process.getuid?.() === 0 && uid !== 0) await file.chown(uid, gid)
+    // Made by root for an agent that runs as somebody else: whose the file is, or else the folder.
+    const { uid, gid } = await stat(like).catch(() => stat(dirname(path)))
+    if (process.getuid?.() === 0) await file.chown(uid, gid)
     await file.writeFile(text)
     await file.sync()
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
   } finally {
     await file.close()
   }

@@ -15,7 +15,7 @@ import {
   type HttpMethods,
 } from '@azure/core-rest-pipeline'
 import * as z from 'zod'
-import type { Clock } from '../../shared/clock.ts'
+import { type Clock, inTime } from '../../shared/clock.ts'
 import { Fault, faultWord } from '../../shared/fault.ts'
 import type { Certificate } from './certificate.ts'
 import { refusalCode, type TokenCredential } from './sign-in.ts'
@@ -24,6 +24,8 @@ export interface GraphOptions {
   graphUrl: string
   clientId: string
   credential: TokenCredential
+  /** What its token is to allow, if not what the application may anyway. */
+  scope?: string
   clock: Clock
   /** PEM; set only where Graph is not Microsoft's own. */
   localCa: string | undefined
@@ -63,18 +65,20 @@ export const keyOf = ({ keys }: Registration, { der, thumbprint }: Certificate):
     key ? key === der.toString('base64') : [thumbprint, Buffer.from(thumbprint, 'hex').toString('base64')].includes(name ?? ''),
   )
 
-/** One call with its retries. */
+/** One call with its retries. Not by the signal alone: a sign-in that hangs does not look at it. */
 const callMs = 20_000
 export const graphScope = 'https://graph.microsoft.com/.default'
+/** For a person who signs in: the program they use is given this then, if the tenant has not granted it before. */
+export const applicationsScope = 'https://graph.microsoft.com/Application.ReadWrite.All'
 
-export function openApplication({ graphUrl, clientId, credential, clock, localCa }: GraphOptions): ApplicationInGraph {
+export function openApplication({ graphUrl, clientId, credential, scope = graphScope, clock, localCa }: GraphOptions): ApplicationInGraph {
   const client = createDefaultHttpClient()
   const pipeline = createPipelineFromOptions({
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
     redirectOptions: { maxRetries: 0 },
     ...(localCa !== undefined && { tlsOptions: { ca: localCa } }),
   })
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: graphScope }))
+  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: scope }))
   const address = `${new URL(graphUrl).origin}/v1.0/applications(appId='${clientId}')`
 
   async function ask(method: HttpMethods, path: string, body?: object): Promise<Answer<string>> {
@@ -85,7 +89,7 @@ export function openApplication({ graphUrl, clientId, credential, clock, localCa
       request.body = JSON.stringify(body)
     }
     try {
-      const { status, bodyAsText } = await pipeline.sendRequest(client, request)
+      const { status, bodyAsText } = await inTime(pipeline.sendRequest(client, request), clock, callMs)
       if (status >= 200 && status < 300) return { kind: 'done', value: bodyAsText ?? '' }
       if (status >= 500 || status === 429) throw new Fault('GRAPH_UNAVAILABLE', `Graph answered ${status}`)
       return { kind: 'refused', status }

@@ -19,6 +19,9 @@ import { Secret } from '../../shared/secret.ts'
 export type RunProgram = (program: string, args: readonly string[], input: string) => Promise<string>
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** A program that hangs must not keep the agent from signing in until it is started again. */
+const programMs = 30_000
+
 const dpapiMark = 'dpapi:'
 const entropy = 'password-writeback agent certificate'
 
@@ -78,7 +81,7 @@ const unusable = (what: string, cause?: unknown) => new Fault('CERTIFICATE_UNUSA
 
 const runProgram: RunProgram = (program, args, input) =>
   new Promise((resolve, reject) => {
-    const child = execFile(program, args, { windowsHide: true }, (error, out) => {
+    const child = execFile(program, args, { windowsHide: true, timeout: programMs }, (error, out) => {
       // Its message would repeat the command line, and standard error is somebody else's text.
       if (error) reject(unusable(`${basename(program.replaceAll('\\', '/'))} failed (${error.code ?? error.signal})`))
       else resolve(out)

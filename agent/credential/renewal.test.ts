@@ -3,7 +3,7 @@
  *
  * The stand-ins and the SDK live in real time; the agent's clock starts in the past and is moved up to now.
  */
-import { link, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -337,6 +337,46 @@ describe('when it is not to be had', () => {
     await look(deps({ clock, proveSignIn }))
     expect(names().at(-1)).toBe('certificateRenewed')
     expect(await registered()).toHaveLength(2)
+  })
+
+  it('a successor that cannot be read keeps nobody from signing in', async () => {
+    await install(young)
+    await mkdir(nextOf(file))
+    expect((await credential().getToken(graphScope))?.token).toBeTruthy()
+    await look(deps())
+    expect(events).toEqual([['certificateNotRenewed', { operation: 'read', fault: 'EISDIR' }]])
+  })
+
+  it('a sign-in that never answers ends the look, not the looking', async () => {
+    await install(due)
+    const hangs = () => new Promise<never>(() => {})
+    const clock = virtualClock(Date.now())
+    for (const over of [
+      { proveSignIn: hangs },
+      {
+        application: () =>
+          openApplication({
+            graphUrl: graph.addresses.url,
+            clientId: agent.clientId,
+            credential: { getToken: hangs },
+            clock,
+            localCa: tenant.tls.ca,
+          }),
+      },
+    ]) {
+      let isOver = false
+      const looked = look(deps({ ...over, clock })).then(() => {
+        isOver = true
+      })
+      await vi.waitFor(async () => {
+        await clock.advance(60_000)
+        expect(isOver).toBe(true)
+      }, patience)
+      await looked
+      expect(events.at(-1)?.[0]).toBe('certificateNotRenewed')
+    }
+    await look(deps())
+    expect(names().at(-1)).toBe('certificateRenewed')
   })
 
   it('the folder cannot be written: an event that says so', async () => {

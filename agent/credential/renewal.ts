@@ -13,7 +13,7 @@
  * A successor that somebody else made and registered (agentctl enrol --renew) is taken over in the same way, even when C has
  * expired meanwhile. A certificate of an authority is left to whoever had it issued.
  */
-import type { Clock } from '../../shared/clock.ts'
+import { type Clock, inTime } from '../../shared/clock.ts'
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Certificate, isExpired, type OwnCertificate, privatePem, readPrivate, readPublic, renewalDueAt } from './certificate.ts'
@@ -41,6 +41,8 @@ const lookEveryMs = 3_600_000
 /** Until Entra ID knows a certificate that was just registered. */
 const useAgainMs = 60_000
 const usesAtOnce = 5
+/** One sign-in with its retries: the SDK sets no limit of its own, and a look that hangs would be the last one. */
+const signInMs = 60_000
 const warnBeforeMs = 30 * 86_400_000
 
 export async function keepCertificate(deps: RenewalDeps, signal: AbortSignal): Promise<void> {
@@ -115,7 +117,7 @@ async function add(successor: OwnCertificate, current: OwnCertificate, { applica
 async function isUsed(successor: OwnCertificate, tries: number, { proveSignIn, clock }: RenewalDeps, signal: AbortSignal | undefined) {
   for (let left = tries; left > 0; left--) {
     try {
-      await proveSignIn(successor)
+      await inTime(proveSignIn(successor), clock, signInMs)
       return true
     } catch (error) {
       if (refusalCode(error) === undefined) throw error

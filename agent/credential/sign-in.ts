@@ -39,7 +39,7 @@ export const refusalCode = (error: unknown): string | undefined => /AADSTS(\d{4,
 
 export type Passphrase = () => Promise<Secret | undefined>
 
-export function signInByFile(files: Pick<CertificateFiles, 'read'>, passphrase: Passphrase, of: SignIn): TokenCredential {
+export function signInByFile(files: Pick<CertificateFiles, 'inUse'>, passphrase: Passphrase, of: SignIn): TokenCredential {
   const known = new Map<string, TokenCredential>()
 
   async function credentialOf(pem: string, kept: readonly (string | undefined)[]): Promise<TokenCredential> {
@@ -50,7 +50,7 @@ export function signInByFile(files: Pick<CertificateFiles, 'read'>, passphrase: 
   }
   return {
     async getToken(scopes, options) {
-      const { current, old } = await files.read()
+      const { current, old } = await files.inUse()
       if (current === undefined) throw new Fault('CERTIFICATE_UNUSABLE', 'the certificate file is not there')
       const way = async (pem: string) => (await credentialOf(pem, [current, old])).getToken(scopes, options)
       try {

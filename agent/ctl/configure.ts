@@ -11,6 +11,7 @@ import { applyEdits } from './configure/edits.ts'
 import { parseFlags } from './configure/flags.ts'
 import { openAdministrator, openAnswers, withDefaults } from './configure/open-answers.ts'
 import { problemOfReason } from './configure/page-features.ts'
+import { forestsThere } from './configure/page-filtering.ts'
 import { problemOf } from './configure/questions.ts'
 import { readIfThere } from './configure/save.ts'
 import { parseUrl } from './configure/service.ts'
@@ -46,7 +47,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 
 /** @throws UsageError that lists every answer that is missing. */
 function completed(start: Draft, folder: string): Draft {
-  const draft = { ...start, settings: withDefaults(start.settings, folder) }
+  const draft = { ...start, settings: withDefaults(start.settings, folder, start.forestsThere) }
   const open = [...openAnswers(draft), ...openAdministrator(draft)]
   if (open.length > 0) throw new UsageError(`not every answer is there:\n  ${open.join('\n  ')}`)
   return draft
@@ -56,7 +57,8 @@ const defaultFile = process.platform === 'win32' ? 'C:\\ProgramData\\password-wr
 
 function draftFrom(found: string | undefined, flags: Flags): Draft {
   const { edits, writeback, reason } = flags
-  const { settings, problems } = applyEdits(found === undefined ? {} : jsonIn(found), edits)
+  const before = found === undefined ? {} : jsonIn(found)
+  const { settings, problems } = applyEdits(before, edits)
   const all = [...problems, ...problemsOf(flags)]
   if (all.length > 0) throw new UsageError(`${all.join('\n')}\n(agentctl configure --help)`)
   const wish = writeback === 'on' || writeback === 'off' ? writeback : 'asItIs'
@@ -67,7 +69,8 @@ function draftFrom(found: string | undefined, flags: Flags): Draft {
     client: flags['admin-client'] ?? variables['WRITEBACK_CLIENT_ID'],
   }
   const register = flags.register ?? false
-  return { settings, passwords: new Map(), writeback: wish, reason: reason ?? 'agentctl configure', administrator, register }
+  const told = { reason: reason ?? 'agentctl configure', administrator, register }
+  return { settings, forestsThere: forestsThere(before), passwords: new Map(), writeback: wish, ...told }
 }
 
 function problemsOf({ writeback, reason, 'app-url': url }: Flags): string[] {

@@ -67,11 +67,14 @@ describe('enrol', () => {
     expect(readPublic(await text(join(folder, 'certificate.cer'))).thumbprint).toBe(readPublic(forced).thumbprint)
   })
 
-  it('takes the place of a client secret, and says what is to be deleted', async () => {
-    await writeSettings({ clientId, secretFile: '/etc/old-secret' })
-    const { out } = await enrol('--certificate', join(folder, 'own.pem'))
-    expect(out).toContain('delete /etc/old-secret')
-    expect(JSON.parse(await text(settingsFile)).identity).toEqual({ clientId, certificateFile: join(folder, 'own.pem') })
+  it('leaves a client secret in use until the certificate is registered, and says how it then takes its place', async () => {
+    const identity = { clientId, secretFile: '/etc/old-secret' }
+    await writeSettings(identity)
+    const own = join(folder, 'own.pem')
+    const { code, out } = await enrol('--certificate', own)
+    expect([code, JSON.parse(await text(settingsFile)).identity]).toEqual([0, identity])
+    expect(out).toContain(`put into its "identity", in place of "secretFile": "certificateFile":"${own}"`)
+    expect(out).not.toContain('delete')
   })
 
   it('encrypts the key where there is a passphrase', async () => {

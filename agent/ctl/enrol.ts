@@ -9,10 +9,10 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { ownName } from '../credential/certificate.ts'
-import { openApplication } from '../credential/graph.ts'
+import { applicationsScope, openApplication } from '../credential/graph.ts'
 import type { TokenCredential } from '../credential/sign-in.ts'
 import { fileVariable } from '../settings.ts'
-import { graphTools, signInAsAdministrator } from './enrol/administrator.ts'
+import { awaitSignIn, graphTools, signInAsAdministrator } from './enrol/administrator.ts'
 import { checkMaking, found, type Made, type Making, make } from './enrol/make.ts'
 import { register } from './enrol/register.ts'
 import { defaultCertificateFile, type EnrolSettings, isChange, readEnrolSettings, writeIdentity } from './enrol/settings-file.ts'
@@ -65,16 +65,20 @@ export interface Enrolled extends Made {
   registered: 'registered' | 'there' | 'not yet' | 'refused'
   /** Why, with `refused`. */
   problem?: string
-  /** What became of the settings file: `cannot`, it may not be written by this account. */
-  settingsFile: 'as it was' | 'changed' | 'cannot'
+  /** What became of the settings file: `cannot`, it may not be written by this account; `later`, a client secret is used until then. */
+  settingsFile: 'as it was' | 'changed' | 'cannot' | 'later'
 }
 
 /** The whole of it; `run` is the command line around it. @throws UsageError before anything is written. */
 export async function enrol(enrolment: Enrolment): Promise<Enrolled> {
   const { settings, making, isThere } = await plan(enrolment)
   const made = isThere ? await found(making) : await make(making)
-  const settingsFile = await enterIn(enrolment.settingsFile, settings, made)
-  return { ...made, settings, settingsFile, ...(await registerAs(enrolment, settings, made)) }
+  const enter = () => enterIn(enrolment.settingsFile, settings, made)
+  // The agent may be started again at any moment: by a certificate that is not registered it could not sign in.
+  const early = settings.identity.secretFile === undefined ? await enter() : undefined
+  const registered = await registerAs(enrolment, settings, made)
+  const settingsFile = early ?? (isRegistered(registered) ? await enter() : 'later')
+  return { ...made, settings, settingsFile, ...registered }
 }
 
 async function plan({ settingsFile, certificateFile, clock = systemClock, ...choice }: Enrolment) {
@@ -108,6 +112,7 @@ async function enterIn(
 }
 
 type Registered = Pick<Enrolled, 'registered' | 'problem'>
+const isRegistered = ({ registered }: Registered): boolean => registered === 'registered' || registered === 'there'
 
 async function registerAs(
   { administrator, clock = systemClock }: Enrolment,
@@ -119,7 +124,10 @@ async function registerAs(
   const localCa = localCaFile === undefined ? undefined : readFileSync(localCaFile, 'utf8')
   const credential = administrator(settings, localCa)
   try {
-    return { registered: await register(openApplication({ ...identity, credential, clock, localCa }), certificate) }
+    await awaitSignIn(credential)
+    return {
+      registered: await register(openApplication({ ...identity, credential, scope: applicationsScope, clock, localCa }), certificate),
+    }
   } catch (error) {
     return { registered: 'refused', problem: explain(error) }
   }
@@ -166,15 +174,18 @@ export function show(enrolled: Enrolled, { settingsFile: file, renew = false }: 
   line('Thumbprint', `${certificate.thumbprint}, good until ${new Date(certificate.notAfter).toISOString().slice(0, 10)}`)
   if (enrolled.unitLine !== undefined) line('Unit', `put into [Service]: ${enrolled.unitLine}`)
   if (registered === 'refused') io.complain(`Not registered: ${enrolled.problem}`)
-  if (registered === 'registered' || registered === 'there') line('Registered', `with application ${clientId}`)
+  if (isRegistered(enrolled)) line('Registered', `with application ${clientId}`)
   else io.print(`\n${howToRegister(clientId, publicFile, renew)}\n`)
-  if (enrolled.settingsFile === 'changed') line('Settings', `${file}: identity.certificateFile is set`)
-  if (secretFile !== undefined) line('', `identity.secretFile is not used any more: delete ${secretFile}, and the secret in Entra ID`)
-  if (enrolled.settingsFile === 'cannot') {
-    const { certificateFile, passphraseFile } = enrolled
-    const entry = JSON.stringify({ certificateFile, passphraseFile }).slice(1, -1)
-    io.complain(`The settings file cannot be written by this account. Put into its "identity": ${entry}`)
+  if (enrolled.settingsFile === 'changed') {
+    line('Settings', `${file}: identity.certificateFile is set`)
+    if (secretFile !== undefined) line('', `identity.secretFile is not used any more: delete ${secretFile}, and the secret in Entra ID`)
   }
+  const { certificateFile, passphraseFile } = enrolled
+  const entry = JSON.stringify({ certificateFile, passphraseFile }).slice(1, -1)
+  if (enrolled.settingsFile === 'later')
+    line('Settings', `${file}: as it was. Once it is registered, put into its "identity", in place of "secretFile": ${entry}`)
+  if (enrolled.settingsFile === 'cannot')
+    io.complain(`The settings file cannot be written by this account. Put into its "identity": ${entry}`)
   line('Then', `agentctl doctor --settings ${file}`)
 }
 

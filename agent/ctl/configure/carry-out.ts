@@ -5,6 +5,7 @@
 import type { Clock } from '../../../shared/clock.ts'
 import { faultWord } from '../../../shared/fault.ts'
 import type { Secret } from '../../../shared/secret.ts'
+import { fileProblem } from '../../settings.ts'
 import { type Finding, isFailed } from '../doctor/checks.ts'
 import { reportLines } from '../doctor/report.ts'
 import { examine } from '../doctor.ts'
@@ -12,8 +13,10 @@ import type { Teller } from './ask.ts'
 import type { Draft } from './draft.ts'
 import { certificateToMake } from './open-answers.ts'
 import { passwordFileOf } from './page-directories.ts'
-import { ChangedMeanwhile, save } from './save.ts'
-import { textAt } from './settings-edit.ts'
+import { clientSecret } from './questions.ts'
+import { ChangedMeanwhile, openFolders, save } from './save.ts'
+import { type Json, textAt } from './settings-edit.ts'
+import { withSingle } from './settings-shape.ts'
 import { switchWriteback } from './switch-writeback.ts'
 
 export interface Work {
@@ -64,13 +67,30 @@ export async function carryOut(draft: Draft, work: Work): Promise<Result> {
   return { ...written, findings, writeback: done ? draft.writeback : 'failed' }
 }
 
+/**
+ * The agent may be started again at any moment: a client secret makes way only when a certificate has been made and
+ * registered, which is the last thing `enrol` does.
+ */
+function startable(draft: Draft, found: string | undefined): Json {
+  const secretFile = found === undefined ? undefined : textAt(JSON.parse(found), clientSecret.key)
+  const isGood = secretFile !== undefined && fileProblem(secretFile, 'private') === undefined
+  return isGood && certificateToMake(draft) !== undefined ? withSingle(draft.settings, clientSecret.key, secretFile) : draft.settings
+}
+
 /** Undefined: there was nothing to keep. */
 async function write(draft: Draft, { tell, clock, file, folder, found }: Work): Promise<string | undefined> {
   const secrets = new Map<string, Secret>()
   for (const [forest, password] of draft.passwords) secrets.set(passwordFileOf(draft.settings, forest, folder), password)
   try {
-    const backup = await save({ file, found, settings: draft.settings, secrets, now: clock.now() })
-    tell.lines([file, ...secrets.keys(), ...(backup === undefined ? [] : [`${backup} is what was there before`])])
+    const backup = await save({ file, found, settings: startable(draft, found), secrets, now: clock.now() })
+    const certificate = certificateToMake(draft)
+    const closed = [file, ...secrets.keys(), ...(certificate === undefined ? [] : [certificate])]
+    tell.lines([
+      file,
+      ...secrets.keys(),
+      ...(backup === undefined ? [] : [`${backup} is what was there before`]),
+      ...openFolders(closed, process.platform),
+    ])
     return backup
   } catch (error) {
     const why = error instanceof ChangedMeanwhile ? 'somebody else changed it meanwhile' : faultWord(error)

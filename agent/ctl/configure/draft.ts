@@ -3,8 +3,9 @@
  * and nothing else.
  */
 import type { Clock } from '../../../shared/clock.ts'
+import { faultWord } from '../../../shared/fault.ts'
 import type { Secret } from '../../../shared/secret.ts'
-import { type Finding, isFailed } from '../doctor/checks.ts'
+import { type Finding, failed, isFailed } from '../doctor/checks.ts'
 import { reportLines } from '../doctor/report.ts'
 import type { Asker } from './ask.ts'
 import type { AdministratorAnswers } from './page-sign-in.ts'
@@ -15,6 +16,8 @@ import { withSingle } from './settings-shape.ts'
 
 export interface Draft {
   settings: Json
+  /** Forests of the settings that were there: none of them gets a rule that nobody asked for. */
+  forestsThere: readonly string[]
   /** Typed, for the forest of this name; they go into its `bindPasswordFile`. */
   passwords: ReadonlyMap<string, Secret>
   writeback: 'on' | 'off' | 'asItIs'
@@ -55,7 +58,7 @@ export async function untilGood(
   let next = await edit(draft)
   for (;;) {
     ask.step('Trying the connection …')
-    const findings = await attempt(next)
+    const findings = await attempt(next).catch(cannotTry)
     ask.lines(reportLines(findings, colour))
     if (!findings.some(isFailed)) return next
     const choice = await ask.choose('Something does not work yet. What now?', afterFailure)
@@ -63,6 +66,11 @@ export async function untilGood(
     if (choice === 'change') next = await edit(next)
   }
 }
+
+/** Nothing that was answered is lost for a file that is named and gone. */
+const cannotTry = (error: unknown): Finding[] => [
+  failed('settings', '', `cannot be tried (${faultWord(error)})`, 'is every file that is named there?'),
+]
 
 const afterFailure = [
   { value: 'change', label: 'Change the answers' },

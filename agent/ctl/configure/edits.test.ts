@@ -4,7 +4,8 @@ import { parseSettings } from '../../settings.ts'
 import { applyEdits } from './edits.ts'
 import { parseFlags } from './flags.ts'
 import { openAnswers, withDefaults } from './open-answers.ts'
-import type { Json } from './settings-edit.ts'
+import { forestsThere } from './page-filtering.ts'
+import { type Json, namesIn } from './settings-edit.ts'
 
 const guid = '11111111-1111-4111-8111-111111111111'
 const apply = (start: Json, ...args: string[]) => applyEdits(start, parseFlags(args).edits)
@@ -85,6 +86,13 @@ describe('answers on the command line', () => {
     expect(settings).toEqual({ ...before, relay: { namespace: 'bus' } })
   })
 
+  test('a passphrase may be one of the service’s systemd credentials, which is no file here', () => {
+    expect(apply({}, '--set', 'identity.passphraseFile=certificate-passphrase')).toEqual({
+      settings: { identity: { passphraseFile: 'certificate-passphrase' } },
+      problems: [],
+    })
+  })
+
   test('every wrong one is told, with its option and the reason of the settings themselves', () => {
     const wrong = ['--tenant-id', 'x', '--server', 'ldaps://a', '--rule', 'r', '--base-dn', 'nowhere', '--set', 'nonsense=1', '--set', 'x']
     const forest = [
@@ -151,6 +159,21 @@ describe('with defaults', () => {
       rules: [{ name: 'everybody in corp', forest: 'corp', baseDn: 'DC=corp,DC=test', precedence: 100 }],
       identity: { certificateFile: '/var/lib/password-writeback/certificate.pem' },
     })
+  })
+
+  test('a forest that was there without a rule stays out of scope: only a new one gets everybody', () => {
+    const before = {
+      forests: [
+        { name: 'corp', domains: [{ name: 'corp.test' }] },
+        { name: 'north', domains: [{ name: 'north.test' }] },
+      ],
+      rules: [{ name: 'people', forest: 'corp', baseDn: 'OU=p,DC=corp,DC=test' }],
+    }
+    const added = { ...before, forests: [...before.forests, { name: 'new', domains: [{ name: 'new.test' }] }] }
+    expect(namesIn(withDefaults(added, '/folder', forestsThere(before)), 'rules')).toEqual(['people', 'everybody in new'])
+    const none = { ...before, rules: [] }
+    expect(namesIn(withDefaults(none, '/folder', forestsThere(before)), 'rules')).toEqual([])
+    expect(namesIn(withDefaults(none, '/folder', forestsThere(none)), 'rules')).toEqual(['everybody in corp', 'everybody in north'])
   })
 
   test('what the schema does not know is not written over: it is told', () => {

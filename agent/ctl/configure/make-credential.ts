@@ -21,7 +21,7 @@ export async function makeCredential({ settingsFile, certificate, register }: To
   const io = { print: (text: string) => void lines.push(text), complain: (text: string) => void lines.push(text) }
   const administrator: Enrolment['administrator'] = ({ tenantId, identity: { authority } }, localCa) =>
     signInAsAdministrator({ tenantId, clientId: graphTools, authority, localCa }, (message) => tell.lines([message]))
-  const enrolment = { settingsFile, clock, administrator: register ? administrator : undefined }
+  const enrolment = { settingsFile, certificateFile: certificate, clock, administrator: register ? administrator : undefined }
   try {
     await mkdir(dirname(certificate), { recursive: true, mode: 0o700 })
     const enrolled = await enrol(enrolment)

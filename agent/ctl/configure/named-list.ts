@@ -31,9 +31,15 @@ export async function editList(start: Draft, kit: Kit, of: NamedList): Promise<D
     const name = choice.replace(/^\w+ /, '')
     if (choice === 'next') return draft
     if (choice === 'add') draft = await addOne(draft, kit, of)
-    else if (choice.startsWith('remove ')) draft = { ...draft, settings: withoutItem(draft.settings, list, name) }
+    else if (choice.startsWith('remove ')) draft = without(draft, list, name)
     else draft = await of.edit(draft, name, kit)
   }
+}
+
+/** What was typed for a forest goes with it. */
+function without(draft: Draft, list: ListName, name: string): Draft {
+  const typed = list === 'forests' ? [...draft.passwords].filter(([forest]) => forest !== name) : draft.passwords
+  return { ...draft, settings: withoutItem(draft.settings, list, name), passwords: new Map(typed) }
 }
 
 async function addOne(draft: Draft, kit: Kit, { list, one, parseName, edit }: NamedList): Promise<Draft> {

@@ -8,13 +8,13 @@ import { withRules } from './page-filtering.ts'
 import { certificate, clientSecret, flagFor } from './questions.ts'
 import { isJson, itemNamed, type Json, namesIn, textAt, valueAt, withItem, withValue } from './settings-edit.ts'
 
-export const withDefaults = (settings: Json, folder: string): Json =>
+export const withDefaults = (settings: Json, folder: string, forestsThere: readonly string[] = []): Json =>
   namesIn(settings, 'forests').reduce(
     (before, name) => {
       if (itemNamed(before, 'forests', name)['bindPasswordFile'] !== undefined) return before
       return withItem(before, 'forests', name, { bindPasswordFile: passwordFileOf(before, name, folder) })
     },
-    withRules(withCertificate(settings)),
+    withRules(withCertificate(settings), forestsThere),
   )
 
 /** A new one, unless it is said how else the agent proves who it is. */

@@ -1,4 +1,5 @@
 /** The page "Optional features": a box. Password writeback belongs to the whole tenant, not to this agent. */
+import { explain } from '../explain.ts'
 import type { Draft, Kit } from './draft.ts'
 
 const feature = 'writeback'
@@ -8,7 +9,12 @@ export async function optionalFeatures(draft: Draft, { ask }: Kit): Promise<Draf
     ask.note('Optional features', ['No administrator has signed in: password writeback stays as it is.'])
     return { ...draft, writeback: 'asItIs' }
   }
-  const { on } = await draft.service.writeback()
+  const state = await draft.service.writeback().catch(explain)
+  if (typeof state === 'string') {
+    ask.note('Optional features', [`Password writeback stays as it is: ${state}.`])
+    return { ...draft, writeback: 'asItIs' }
+  }
+  const { on } = state
   const box = { value: feature, label: 'Password writeback', hint: on ? 'is on' : 'is off' } as const
   const ticked = (
     await ask.tick('Optional features', [box], (draft.writeback === 'asItIs' ? on : draft.writeback === 'on') ? [feature] : [])

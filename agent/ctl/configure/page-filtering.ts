@@ -6,7 +6,12 @@ import { itemNamed, itemsOf, type Json, namesIn, withItem } from './settings-edi
 import { domainsOf } from './settings-shape.ts'
 
 export const filterDomains = (draft: Draft, kit: Kit): Promise<Draft> =>
-  untilGood({ ...draft, settings: withRules(draft.settings) }, kit, (before) => editList(before, kit, rules), kit.trials.rules)
+  untilGood(
+    { ...draft, settings: withRules(draft.settings, draft.forestsThere) },
+    kit,
+    (before) => editList(before, kit, rules),
+    kit.trials.rules,
+  )
 
 const rules: NamedList = {
   title: 'Who is in scope',
@@ -17,9 +22,14 @@ const rules: NamedList = {
   edit: async (draft, name, kit) => ({ ...draft, settings: await askRule(draft.settings, name, kit) }),
 }
 
-/** A forest without a rule would serve nobody: everybody in its first domain, until somebody says otherwise. */
-export function withRules(settings: Json): Json {
-  const bare = namesIn(settings, 'forests').filter((forest) => !itemsOf(settings, 'rules').some((rule) => rule['forest'] === forest))
+/** Of settings that are in use: one of these without a rule was meant to be out of scope. */
+export const forestsThere = (found: Json): string[] => (itemsOf(found, 'rules').length > 0 ? namesIn(found, 'forests') : [])
+
+/** A new forest without a rule would serve nobody: everybody in its first domain, until somebody says otherwise. */
+export function withRules(settings: Json, there: readonly string[]): Json {
+  const bare = namesIn(settings, 'forests').filter(
+    (forest) => !there.includes(forest) && !itemsOf(settings, 'rules').some((rule) => rule['forest'] === forest),
+  )
   return bare.reduce(
     (before, forest) =>
       withItem(before, 'rules', `everybody in ${forest}`.slice(0, 64), {

@@ -1,6 +1,7 @@
 /** The second half of "Connect to Entra ID": an administrator signs in, by device code, to the function app of this tenant. */
 
 import type { Clock } from '../../../shared/clock.ts'
+import { Fault } from '../../../shared/fault.ts'
 import { openManage } from '../../../shared/manage.ts'
 import { localAuthority } from '../../compose.ts'
 import { parseCloud } from '../../settings.ts'
@@ -34,8 +35,9 @@ export async function signIn(draft: Draft, kit: Kit): Promise<Draft> {
     answers = { url: String(url), api: String(api), client: String(client) }
     try {
       const service = serviceFor({ ...draft, administrator: answers }, ask, kit.clock)
-      const state = await service?.writeback()
-      ask.lines([`Signed in. Password writeback is ${state?.on ? 'on' : 'off'}.`])
+      if (service === undefined) throw new Fault('SIGN_IN_FAILED', 'the answers about the cloud are not complete')
+      const { on } = await service.writeback()
+      ask.lines([`Signed in. Password writeback is ${on ? 'on' : 'off'}.`])
       return { ...draft, administrator: answers, service }
     } catch (error) {
       ask.lines([`Not signed in: ${explain(error)}`])

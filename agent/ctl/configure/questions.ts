@@ -3,6 +3,7 @@
  * answered is what agent/settings.ts and agent/directory-settings.ts accept; nothing of it is said again here.
  */
 import * as z from 'zod'
+import { isSystemdCredential } from '../../credential/passphrase.ts'
 import { forest, rule } from '../../directory-settings.ts'
 import { fileProblem, parseSetting } from '../../settings.ts'
 
@@ -79,7 +80,7 @@ export type Parsed = { value: unknown } | { problem: string }
 
 export function parseSingle(key: string, text: string): Parsed {
   const parsed = parseSetting(key, text) ?? { problem: 'no such setting' }
-  const isFile = key.endsWith('File') && !madeByAgent.includes(key)
+  const isFile = key.endsWith('File') && !madeByAgent.includes(key) && !(key === 'identity.passphraseFile' && isSystemdCredential(text))
   const problem = 'value' in parsed && isFile ? fileProblem(text, key === 'localCaFile' ? 'readable' : 'private') : undefined
   return problem === undefined ? parsed : { problem }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../../shared/secret.ts'
-import { ChangedMeanwhile, readIfThere, save } from './save.ts'
+import { ChangedMeanwhile, openFolders, readIfThere, save } from './save.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -30,14 +30,14 @@ test('from nothing: folder, settings and password are there, for their owner alo
   expect(await readdir(inner)).toEqual(['agent.json', 'pw'])
 })
 
-test('what the settings file held is kept to the byte', async () => {
+test('what the settings file held is kept to the byte, and who may read it: it may be root’s, read by the agent’s group', async () => {
   const file = join(folder, 'agent.json')
   const found = '{"a":1}  '
   await writeFile(file, found, { mode: 0o644 })
   const backup = await save({ file, found, settings: { a: 2 }, secrets: new Map(), now })
   expect(backup).toBe(`${file}.20261128T010203Z`)
   expect(await readFile(backup ?? '', 'utf8')).toBe(found)
-  expect(await Promise.all([modeOf(file), modeOf(backup ?? '')])).toEqual([0o600, 0o600])
+  expect(await Promise.all([modeOf(file), modeOf(backup ?? '')])).toEqual([0o644, 0o600])
 })
 
 test('changed by somebody else meanwhile, or gone, or come: nothing is written, and nothing left behind', async () => {
@@ -63,4 +63,12 @@ test('a secret that cannot be written leaves everything as it was', async () => 
   await expect(save({ file, found: '{}', settings: { a: 1 }, secrets, now })).rejects.toThrow(/ENOTDIR|EEXIST/)
   expect((await readdir(folder)).sort()).toEqual(['agent.json', 'plain'])
   expect(await readIfThere(file)).toBe('{}')
+})
+
+test('on Windows modes mean nothing: how each folder is closed is said', () => {
+  const folder = 'C:\\ProgramData\\password-writeback'
+  const files = [`${folder}\\agent.json`, `${folder}\\corp-password`, 'D:\\keys\\north-password']
+  expect(openFolders(files, 'linux')).toEqual([])
+  const grants = '/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F "ACCOUNT:(OI)(CI)M"'
+  expect(openFolders(files, 'win32').slice(1)).toEqual([`  icacls "${folder}" ${grants}`, `  icacls "D:\\keys" ${grants}`])
 })

@@ -1,13 +1,13 @@
 /**
- * Writes the answers: every file whole or not at all, readable by its owner alone, the settings last; what the settings file
- * held is kept beside it. As long as nothing has been renamed, a failure leaves everything as it was.
+ * Writes the answers: every file whole or not at all, readable by its owner alone (settings that were there: by whom they
+ * were), the settings last; what the settings file held is kept beside it. As long as nothing has been renamed, a failure leaves everything as it was.
  *
  * Run by root, files go to whom the file they replace belonged to, else to whom the folder belongs to: an agent that may not
  * read its own settings would not start.
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, copyFile, constants as fs, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, win32 } from 'node:path'
 import type { Secret } from '../../../shared/secret.ts'
 import type { Json } from './settings-edit.ts'
 
@@ -42,9 +42,12 @@ export async function save({ file, found, settings, secrets, now }: ToSave): Pro
   const prepared: { temporary: string; target: string }[] = []
   try {
     for (const [path, secret] of secrets) prepared.push(await secret.use((bytes) => prepare(path, bytes)))
-    prepared.push(await prepare(file, Buffer.from(`${JSON.stringify(settings, null, 2)}\n`)))
+    const written = await prepare(file, Buffer.from(`${JSON.stringify(settings, null, 2)}\n`))
+    prepared.push(written)
     if ((await readIfThere(file)) !== found) throw new ChangedMeanwhile('the settings file was changed meanwhile')
     const backup = found === undefined ? undefined : await keep(file, now)
+    // It holds no secret, and may be read by the agent as one of its group.
+    if (found !== undefined) await chmod(written.temporary, (await stat(file)).mode & 0o777)
     for (const { temporary, target } of prepared) await rename(temporary, target)
     return backup
   } catch (error) {
@@ -78,4 +81,16 @@ async function keep(file: string, now: number): Promise<string> {
   await chmod(backup, 0o600)
   await giveTo(await stat(file), backup)
   return backup
+}
+
+/** What is made under ProgramData or the root of a drive may be read by everybody who signs in there: who closes it is an administrator. */
+export function openFolders(files: readonly string[], platform: NodeJS.Platform): string[] {
+  if (platform !== 'win32') return []
+  const folders = new Set(files.map((file) => win32.dirname(file)))
+  // SYSTEM and Administrators, whatever they are called in the language of the machine.
+  const grants = '/grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F "ACCOUNT:(OI)(CI)M"'
+  return [
+    'Close what lies there to others, where that is not done yet (ACCOUNT: the one the agent runs as):',
+    ...[...folders].map((folder) => `  icacls "${folder}" /inheritance:r ${grants}`),
+  ]
 }

@@ -46,7 +46,7 @@ Connect directories; options behind --forest belong to it
   --remove-forest NAME and its rules
 
 Domain and OU filtering; options behind --rule belong to it
-  --rule NAME          changes the rule of this name, or adds one; without any: everybody in a forest
+  --rule NAME          changes the rule of this name, or adds one; without any: everybody in a new forest
   --in-forest NAME     forest
   --base-dn DN         where people are looked for
   --filter FILTER      LDAP filter that they must fit

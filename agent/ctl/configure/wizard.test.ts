@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { Fault } from '../../../shared/fault.ts'
+import { Secret } from '../../../shared/secret.ts'
 import { virtualClock } from '../../../test/virtual-clock.ts'
 import { parseSettings } from '../../settings.ts'
 import { type Finding, failed, passed } from '../doctor/checks.ts'
 import { type Asker, Cancelled, type Choice } from './ask.ts'
 import type { Draft, Kit } from './draft.ts'
+import { optionalFeatures } from './page-features.ts'
+import { signIn } from './page-sign-in.ts'
 import type { Service } from './service.ts'
 import { walk } from './wizard.ts'
 
@@ -68,7 +72,16 @@ const kitOf = (ask: Asker, forests: Kit['trials']['forests'] = fine): Kit => ({
 })
 
 const draftOf = (settings: Draft['settings'], service?: Service): Draft => {
-  return { settings, passwords: new Map(), writeback: 'asItIs', reason: 'why', administrator: {}, register: false, service }
+  return {
+    settings,
+    forestsThere: [],
+    passwords: new Map(),
+    writeback: 'asItIs',
+    reason: 'why',
+    administrator: {},
+    register: false,
+    service,
+  }
 }
 
 const forest = fc.record(
@@ -190,5 +203,49 @@ describe('through every page', () => {
     expect(await walk(draftOf({ ...before, colour: 'red' }), kitOf(ask), files)).toBeUndefined()
     expect(offered).toEqual([['cloud', 'directories', 'filtering', 'features', 'exit']])
     expect(ask.shown.join('\n')).toContain('NOT YET: settings: Unrecognized key: "colour"')
+  })
+
+  test('what cannot even be tried, for a file that is named is gone, loses no answer', async () => {
+    const [before] = fc.sample(settings, 1)
+    const gone = async () => Promise.reject(Object.assign(new Error('x'), { code: 'ENOENT' }))
+    const enter = enterEverywhere()
+    const ask = asker((message, ...rest) => (message.startsWith('Something does not work') ? 'anyway' : enter(message, ...rest)))
+    expect(parseSettings((await walk(draftOf(before ?? {}), kitOf(ask, gone), files))?.settings)).toEqual(parseSettings(before))
+    expect(ask.shown.join('\n')).toContain('ENOENT')
+  })
+
+  test('a function app that does not answer loses none, either: password writeback stays as it is', async () => {
+    const [before] = fc.sample(settings, 1)
+    const away = async () => Promise.reject(new Fault('API_UNAVAILABLE', 'the API did not answer (ECONNRESET)'))
+    const draft = { ...draftOf(before ?? {}, { writeback: away, setWriteback: away }), writeback: 'on' } as const
+    const ask = asker(() => expect.unreachable())
+    expect(await optionalFeatures(draft, kitOf(ask))).toEqual({ ...draft, writeback: 'asItIs' })
+    expect(ask.shown.join('\n')).toContain('ECONNRESET')
+  })
+
+  test('nobody is said to be signed in where nobody was asked', async () => {
+    const [before] = fc.sample(settings, 1)
+    const ask = asker((message) => (message === 'What now?' ? 'anyway' : `https://app`))
+    const draft = await signIn(draftOf({ ...before, colour: 'red' }), kitOf(ask))
+    expect(draft.service).toBeUndefined()
+    expect(ask.shown.join('\n')).toMatch(/^Not signed in: /)
+  })
+
+  test('the password typed for a forest goes with the forest', async () => {
+    const [before] = fc.sample(settings, 1)
+    const twice = { ...before, forests: [...(before?.forests ?? []), { ...before?.forests[0], name: 'gone' }] }
+    const passwords = new Map([
+      ['corp', Secret.fromText('a')],
+      ['gone', Secret.fromText('b')],
+    ])
+    const enter = enterEverywhere()
+    let removed = false
+    const ask = asker((message, initial, choices) => {
+      if (removed || !choices.includes('remove gone')) return enter(message, initial, choices)
+      removed = true
+      return 'remove gone'
+    })
+    const draft = await walk({ ...draftOf(twice), passwords }, kitOf(ask), files)
+    expect([...(draft?.passwords.keys() ?? [])]).toEqual(['corp'])
   })
 })

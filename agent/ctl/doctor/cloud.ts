@@ -6,7 +6,7 @@
  * codes"), HTTP status, the SDK's own word for an error.
  */
 import type { TokenCredential } from '@azure/identity'
-import type { Clock } from '../../../shared/clock.ts'
+import { type Clock, inTime } from '../../../shared/clock.ts'
 import { faultWord, isFault } from '../../../shared/fault.ts'
 import { connectRelay, type RelayClient, type RelaySettings } from '../../../shared/relay/client.ts'
 import type { KeyProofs } from '../../keys.ts'
@@ -100,14 +100,6 @@ function openRelay(relay: RelaySettings, clock: Clock): RelayClient | undefined 
   } catch {
     return undefined
   }
-}
-
-async function inTime<T>(work: Promise<T>, clock: Clock, limitMs: number): Promise<T> {
-  const signal = clock.deadline(limitMs)
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  return Promise.race([work, late])
 }
 
 async function checkVault({ keys, clock, limitMs }: CloudDeps): Promise<Finding[]> {

@@ -39,6 +39,8 @@ export interface Made {
 }
 
 export const systemdName = 'certificate-passphrase'
+const sealedOf = (certificateFile: string) => `${certificateFile}.cred`
+const protectedOf = (certificateFile: string) => `${certificateFile}.passphrase`
 const publicFileOf = (certificateFile: string) => `${certificateFile.replace(/\.(pem|crt)$/, '')}.cer`
 
 /** @throws UsageError before anything is written. */
@@ -54,11 +56,18 @@ export function checkMaking({ certificateFile, renew, force, systemd, platform, 
 }
 
 /** One that was made before, as `make` would have told of it: its successor first, for that is the one to be registered. */
-export async function found({ certificateFile, passphraseFile }: Making): Promise<Made> {
+export async function found({ certificateFile, passphraseFile: known }: Making): Promise<Made> {
   const next = nextOf(certificateFile)
   const privateFile = existsSync(next) ? next : certificateFile
   const certificate = readPublic(await readFile(privateFile, 'utf8'))
+  const passphraseFile = known ?? madeBefore(certificateFile)
   return { certificate, certificateFile, privateFile, publicFile: publicFileOf(certificateFile), passphraseFile, unitLine: undefined }
+}
+
+/** Of a run that did not come as far as the settings. */
+function madeBefore(certificateFile: string): string | undefined {
+  if (existsSync(protectedOf(certificateFile))) return protectedOf(certificateFile)
+  return existsSync(sealedOf(certificateFile)) ? systemdName : undefined
 }
 
 export async function make(making: Making): Promise<Made> {
@@ -86,12 +95,12 @@ async function passphraseFor({ certificateFile, passphraseFile, systemd, platfor
   if (passphraseFile !== undefined) return { passphrase: await readPassphrase(passphraseFile), passphraseFile, unitLine }
   if (systemd) {
     const passphrase = newPassphrase()
-    const sealed = `${certificateFile}.cred`
+    const sealed = sealedOf(certificateFile)
     await protectBySystemd(passphrase, systemdName, sealed)
     return { passphrase, passphraseFile: systemdName, unitLine: `LoadCredentialEncrypted=${systemdName}:${sealed}` }
   }
   if (platform !== 'win32') return { passphrase: undefined, passphraseFile, unitLine }
-  const file = `${certificateFile}.passphrase`
+  const file = protectedOf(certificateFile)
   // There already where an earlier run got no further.
   if (!existsSync(file)) await writeNew(file, await protectByDpapi(newPassphrase()))
   return { passphrase: await readPassphrase(file), passphraseFile: file, unitLine }

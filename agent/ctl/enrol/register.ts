@@ -31,7 +31,8 @@ function done<T>(answer: Answer<T>): T {
 
 const meaning = ({ status, aadsts }: Refused): string => {
   if (aadsts !== undefined) return `the sign-in was refused (AADSTS${aadsts})`
-  if (status === 403) return 'Graph refused (HTTP 403): it takes an Application Administrator, or an owner of the application'
+  if (status === 403)
+    return 'Graph refused (HTTP 403): it takes an Application Administrator, or an owner of the application, and a program granted Application.ReadWrite.All'
   if (status === 404) return 'Graph knows no such application (HTTP 404): is "identity.clientId" right, and the tenant?'
   return `Graph refused (HTTP ${status})`
 }
