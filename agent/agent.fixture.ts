@@ -54,6 +54,7 @@ export function memoryKeys() {
       present()
       return packageKey.version.every((byte, i) => byte === version[i]) ? packageKey : undefined
     },
+    opened() {},
     async decrypt(version, blob) {
       await state.held
       present()

@@ -57,6 +57,7 @@ describe('a delivery', () => {
       fc.asyncProperty(delivery, answers, async ({ messageId, body, inner }, decrypted) => {
         const keys = {
           packageKey: async (version: Buffer) => (version.equals(key.version) ? key : undefined),
+          opened: () => {},
           decrypt: async () => decrypted && Buffer.from(decrypted),
         }
         const result = await open({ messageId, body }, tenantId, keys)

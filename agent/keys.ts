@@ -27,6 +27,8 @@ export interface VaultSettings {
 export interface AgentKeys {
   /** Undefined when there is no such enabled version. `version`: 16 raw bytes. */
   packageKey(version: Buffer): Promise<PackageKey | undefined>
+  /** An authentic request came under this one: whoever may send to the queue can name any version. */
+  opened(version: Uint8Array): void
   /** RSA-OAEP-256 by the vault; undefined when the version or the blob is refused. */
   decrypt(version: Buffer, blob: Buffer): Promise<Buffer | undefined>
   /** The key to seal an event under: that of the last request opened, else the newest enabled. */
@@ -128,10 +130,9 @@ export function openKeys(settings: VaultSettings, clock: Clock, log: Log = () =>
   }
 
   return {
-    async packageKey(version) {
-      const key = await packageKeys.get(version)
-      if (key) lastOpened = Buffer.from(version)
-      return key
+    packageKey: packageKeys.get,
+    opened(version) {
+      lastOpened = Buffer.from(version)
     },
     decrypt,
     async forEvents() {

@@ -121,6 +121,17 @@ describe('a message', () => {
     expect(await open(one, tenantId, keys)).toMatchObject({ kind: 'opened' })
   })
 
+  test('that is authentic decides under which key events go; one that only names a version does not', async () => {
+    const eventsUnder = async () => bytesOf(await keys.forEvents())
+    const [one, other] = [await makePackageKey(), await makePackageKey()]
+    await open(wish({}, { key: one }), tenantId, keys)
+    const forged = wish({}, { key: other })
+    expect(await open({ ...forged, messageId: messageIdOf(newId()) }, tenantId, keys)).toEqual(rejected)
+    expect(await eventsUnder()).toEqual(one.bytes)
+    await open(wish({}, { key: other }), tenantId, keys)
+    expect(await eventsUnder()).toEqual(other.bytes)
+  })
+
   test('that is no message asks the vault nothing', async () => {
     const before = vault.vault.control.stats().requests
     expect(await open({ messageId: messageIdOf(newId()), body: randomBytes(300) }, tenantId, keys)).toEqual(rejected)

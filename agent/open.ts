@@ -24,14 +24,16 @@ export interface Opened {
 export async function open(
   { messageId, body }: Pick<Delivery, 'messageId' | 'body'>,
   tenantId: Buffer,
-  keys: Pick<AgentKeys, 'packageKey'>,
+  keys: Pick<AgentKeys, 'packageKey' | 'opened'>,
 ): Promise<Opened | { kind: 'rejected' }> {
   try {
     const id = idOf(messageId)
     if (body === undefined) throw rejected()
     const key = await keys.packageKey(readKeyVersion(body))
     if (key === undefined) throw rejected()
-    return { kind: 'opened', id, request: openRequest(body, key, tenantId, id), key, envelope: body }
+    const request = openRequest(body, key, tenantId, id)
+    keys.opened(key.version)
+    return { kind: 'opened', id, request, key, envelope: body }
   } catch (error) {
     if (isFault(error, 'ENVELOPE_REJECTED')) return { kind: 'rejected' }
     throw error
