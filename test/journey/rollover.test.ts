@@ -34,12 +34,16 @@ async function somebodyResets(system: System): Promise<void> {
 
 const enabled = async ({ parts }: System) => (await parts.vault.call('versions')).filter((each) => each.enabled).length
 
-it('a rollover by hand: made, proved by one agent and then by both, adopted; people reset all the while', async () => {
+it('a rollover by hand: made, proved by one agent, the function app killed, proved by both, adopted; people reset all the while', async () => {
   const system = running()
   const manage = administrator(system)
   const begun = await manage.call('POST', 'keys/rollover', { reason: 'a test' })
   expect(begun).toMatchObject({ status: 202, body: { run: { why: 'byHand', step: 'prove', reason: 'a test' } } })
   expect(await enabled(system)).toBe(6)
+  await somebodyResets(system)
+
+  const { comeBack } = await system.killHost()
+  await comeBack()
   await somebodyResets(system)
 
   // A start says at once what would otherwise come within five minutes.
