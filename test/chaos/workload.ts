@@ -89,9 +89,12 @@ export function createWorkload({
       await sleep(random.between(0, 60))
       await Promise.all([sent, send(other)])
       pair(one, other)
-      return one.repeated ? other : one
+      // One may have been turned away before the other was sent.
+      return [one, other].find(({ told }) => told.at(-1)?.effect !== 'notChanged') ?? one
     }
     await sent
+    // The flow had ended by an earlier press: what it says is about that one's password.
+    if (one.repeated) one.told.splice(0, one.told.length, notSent(one.told[0]?.at ?? 0))
     return one
   }
 
@@ -102,7 +105,7 @@ export function createWorkload({
     else if (repeated.repeated) {
       const [told] = repeated.told.splice(0, 1)
       if (told) sent.told.push({ ...told, by: 'flow' })
-      repeated.told.push({ at: told?.at ?? 0, code: 'notSent', effect: 'notChanged', by: 'answer' })
+      repeated.told.push(notSent(told?.at ?? 0))
     }
   }
 
@@ -149,6 +152,9 @@ export function createWorkload({
     }
   }
 }
+
+/** Its password was not looked at. */
+const notSent = (at: number): Told => ({ at, code: 'notSent', effect: 'notChanged', by: 'answer' })
 
 /** What a call said of the effect; undefined: nothing yet. A flow that may be submitted, and was never, changed nothing. */
 export function toldBy({ status, body }: HttpAnswer, by: Told['by']): Told | undefined {
