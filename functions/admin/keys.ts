@@ -2,7 +2,6 @@
  * GET /api/manage/keys: every version of the three keys and what it is for now, when they are rolled next, and the
  * evidence of what was done to them, verified anew with each call.
  */
-
 import type { EvidenceRecord } from '../../shared/evidence.ts'
 import type { Answer } from '../http/problem.ts'
 import type { Chain, Evidence } from '../keys/evidence.ts'
