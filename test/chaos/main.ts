@@ -16,6 +16,7 @@ const usage = `npm run chaos -- [options]
   --resets M       how many passwords are submitted (default 200)
   --agents K       how many agents (1 to 4, default 3)
   --faults LIST    all (default), or names with commas between them
+  --at-once F      faults at a time (1 to 4, default 2)
   --every S        instead: a fault every S seconds for a minute, under as much load as four people make
   --directory D    embedded (default) or samba
   --others SHARE   of the people have their password set by somebody else meanwhile (default 0.02)
@@ -85,6 +86,7 @@ function readArguments(): Choice | undefined {
         resets: { type: 'string', default: '200' },
         agents: { type: 'string', default: '3' },
         faults: { type: 'string', default: 'all' },
+        'at-once': { type: 'string', default: '2' },
         every: { type: 'string' },
         directory: { type: 'string', default: 'embedded' },
         others: { type: 'string', default: '0.02' },
@@ -95,12 +97,13 @@ function readArguments(): Choice | undefined {
     })
     const { directory, json, plant } = values
     const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
-    const [resets, agents] = [Number(values.resets), Number(values.agents)]
+    const [resets, agents, atOnce] = [Number(values.resets), Number(values.agents), Number(values['at-once'])]
     const faults = values.faults === 'all' ? undefined : values.faults.split(',')
     const everyMs = values.every === undefined ? undefined : Number(values.every) * 1_000
     if (everyMs !== undefined && !(everyMs > 0)) return undefined
     if (directory !== 'embedded' && directory !== 'samba') return undefined
     if (values.help || !Number.isSafeInteger(seed) || !(resets >= 1) || !(agents >= 1 && agents <= 4)) return undefined
+    if (!Number.isSafeInteger(atOnce) || !(atOnce >= 1 && atOnce <= 4)) return undefined
     if (faults?.some((name) => !Object.hasOwn(faultsOn(directory), name))) return undefined
     const othersShare = Number(values.others)
     if (!(othersShare >= 0 && othersShare <= 1)) return undefined
@@ -109,6 +112,7 @@ function readArguments(): Choice | undefined {
       seed,
       resets,
       agents,
+      atOnce,
       directory,
       othersShare,
       json,

@@ -24,6 +24,8 @@ export interface ChaosOptions {
   faults?: readonly string[]
   /** See WorkloadOptions. */
   othersShare: number
+  /** So many faults at a time. */
+  atOnce: number
   /** One fault every so many ms for a minute, whatever the load does meanwhile; by the load's progress if absent. */
   everyMs?: number
   folder: string
@@ -44,8 +46,7 @@ const roundsOf = (resets: number, chosen: number, onlySome: boolean) =>
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
 /** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
 const workers = 4
-/** As many faults at once; and by so many requests the load may be ahead of them: most faults need some to meet. */
-const atOnce = 2
+/** By so many requests the load may be ahead of the faults: most of them need some to meet. */
 const lead = 60
 /** Dead, looked at every 5 s, swept every minute. */
 const settlesWithinMs = 150_000
@@ -76,7 +77,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
 }
 
 async function disturb(run: ChaosOptions & { random: Random; system: System; forwarder: Forwarder }): Promise<ChaosResult> {
-  const { random, system, forwarder, resets, directory, everyMs, othersShare, progress } = run
+  const { random, system, forwarder, resets, directory, everyMs, atOnce, othersShare, progress } = run
   await system.parts.directory.call('setPolicy', { minPwdAgeMs: 0 })
   const begun: BegunLine[] = []
   const crew = gatherCrew(system, random, (line) => begun.push(line))

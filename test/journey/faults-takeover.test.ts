@@ -91,12 +91,21 @@ it('stalled past its lock: an agent that wakes up while another one writes says 
   await whenQueuesAreEmpty(system)
 })
 
-it('ten people at once, two agents: everybody is served, each password is written once', async () => {
+it('ten people at once, two agents: everybody is served, who is told "busy" by pressing again, and each password is written once', async () => {
   const system = running()
   const people = Array.from({ length: 10 }, (_, n) => personNamed(system, `user00${n + 10}`))
   const flows = await Promise.all(people.map((person) => passGate(system, person)))
 
-  const answers = await Promise.all(flows.map((flow, n) => flow.password(`All-At-Once-${n}`)))
+  // How many wait before somebody is turned away goes by how fast the machine is. That costs nobody more than a press.
+  const served = async (flow: (typeof flows)[number], password: string) => {
+    let answer = await flow.password(password)
+    while (answer.body.code === 'busy') {
+      expect(answer.body).toMatchObject({ effect: 'notChanged', retryable: true, state: 'verified' })
+      answer = await flow.password(password)
+    }
+    return answer
+  }
+  const answers = await Promise.all(flows.map((flow, n) => served(flow, `All-At-Once-${n}`)))
 
   expect(answers.map(({ body }) => body.code)).toEqual(people.map(() => 'done'))
   expect(await Promise.all(people.map((person) => writesOf(system, person)))).toEqual(people.map(() => 1))
