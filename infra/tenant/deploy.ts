@@ -5,7 +5,7 @@
  * say, so a deployment that broke off is run again. Secrets (the mail relay's) are read by the parameter file from the
  * environment and never stand on a command line.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, UsageError } from '../cli/command.ts'
@@ -42,9 +42,9 @@ function deployment(given: Given, verb: string): string[] {
 const group = ({ values }: Given, verb: string): string[] => ['group', verb, '--name', groupOf(values), ...inSubscription({ values })]
 
 /** The resource group is looked at first, for without one there is nothing to compare with. */
-async function looked(given: Given): Promise<'missing' | 'noGroup' | 'compared'> {
+async function looked(given: Given, files: readonly string[] = []): Promise<'missing' | 'noGroup' | 'compared'> {
   const { io, az, step, values } = given
-  const missing = await step('what is missing', () => preflight(given, template, parametersOf(values.environment)))
+  const missing = await step('what is missing', () => preflight(given, [template, parametersOf(values.environment), ...files]))
   if (missing.length > 0) {
     io.tell(`Nothing was made; missing:\n${missing.map((each) => `  ${each}`).join('\n')}`)
     return 'missing'
@@ -70,15 +70,15 @@ const changeText = ({ changeType, resourceId }: Json): string => `  ${String(cha
 const whatIf: TenantCommand['run'] = async (given) => ((await looked(given)) === 'missing' ? exitCodes.failed : exitCodes.done)
 
 async function deploy(given: Given): Promise<number> {
-  const { io, az, step, state, values, root } = given
-  if (!existsSync(join(root, built))) throw new UsageError(`${built} is not there: npm run build`)
-  const found = await looked(given)
+  const { io, az, step, state, values } = given
+  const found = await looked(given, [built])
   if (found === 'missing') return exitCodes.failed
   if (found === 'noGroup') {
+    if (!(await confirmed(given, 'make the resource group'))) return exitCodes.failed
     await step('the resource group', () => az.write([...group(given, 'create'), '--location', values.location ?? '']))
     if (!az.dryRun) await compare(given)
   }
-  if (!values.yes && !az.dryRun && !(await confirmed(given))) return exitCodes.failed
+  if (!(await confirmed(given, 'make these changes'))) return exitCodes.failed
   const made = await step('deploy (some 10 minutes the first time)', () => az.write(deployment(given, 'create')))
   if (made !== undefined) {
     const told = Object.entries(made.properties?.outputs ?? {}).map(([name, each]) => [name, String((each as Json)?.value)] as const)
@@ -91,9 +91,10 @@ async function deploy(given: Given): Promise<number> {
   return exitCodes.done
 }
 
-async function confirmed({ io }: Given): Promise<boolean> {
+async function confirmed({ io, az, values }: Given, what: string): Promise<boolean> {
+  if (values.yes || az.dryRun) return true
   if (io.ask === undefined) throw new UsageError('deploy asks before it acts; without a terminal say --yes')
-  if ((await io.ask('Type "deploy" to make these changes: ')).trim() === 'deploy') return true
+  if ((await io.ask(`Type "deploy" to ${what}: `)).trim() === 'deploy') return true
   io.tell('Nothing was made.')
   return false
 }

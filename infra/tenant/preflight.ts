@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../cli/command.ts'
-import type { Json } from './az.ts'
+import { AzFailed, type Json } from './az.ts'
 import { type Given, inSubscription } from './command.ts'
 
 export const providers = [
@@ -28,17 +28,20 @@ export const roles = [['Owner'], ['Contributor', 'User Access Administrator']] a
 
 /** Nobody is signed in: the one thing without which nothing else can be asked. */
 export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Promise<{ id: string; tenantId: string; who: string }> {
-  const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch(() => undefined)
+  const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch((error) => {
+    if (!(error instanceof AzFailed)) throw error
+  })
   if (shown?.id === undefined)
     throw new UsageError('nobody is signed in, or the subscription is not one of theirs: az login --tenant TENANT, az account list')
   return { id: shown.id, tenantId: shown.tenantId, who: String(shown.user?.name ?? '') }
 }
 
-export async function preflight(given: Given, template: string, parameters: string): Promise<string[]> {
+export async function preflight(given: Given, files: readonly string[]): Promise<string[]> {
   const { az, values, root } = given
   const { id, who } = await account(given)
   const missing: string[] = []
-  for (const file of [template, parameters]) if (!existsSync(join(root, file))) missing.push(`${file}: there is no such file`)
+  for (const file of files)
+    if (!existsSync(join(root, file))) missing.push(`${file} is not there${file.startsWith('dist/') ? ': npm run build' : ''}`)
   const { location } = values
   if (location === undefined) missing.push('--location: a region, such as westeurope')
   const assignments = [

@@ -65,6 +65,8 @@ export interface World {
   clock: Clock
   root: string
   stateFolder?: string
+  /** For tests; else a person signs in at the API. */
+  manage?: Given['manage']
 }
 
 export async function run(args: readonly string[], world: World): Promise<number> {
@@ -115,7 +117,7 @@ async function start(args: readonly string[], world: World, at: { step: string }
       io.tell(`${name}: ${text}`)
       return work()
     },
-    manage: () => manage(given),
+    manage: world.manage ?? (() => manage(given)),
   }
   return command.run(given)
 }
