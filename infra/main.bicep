@@ -102,10 +102,14 @@ param alertEmails string[] = []
 param failuresPer15Minutes int = 20
 
 var token = uniqueString(resourceGroup().id, environmentName)
+var functionAppName = 'func-writeback-${environmentName}-${token}'
 var tags = { 'azd-env-name': environmentName }
 
-module identity 'modules/identity.bicep' = {
-  params: { name: 'id-writeback-${environmentName}-${token}', location: location, tags: tags }
+// User-assigned: it outlives the app, and its rights with it.
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-writeback-${environmentName}-${token}'
+  location: location
+  tags: tags
 }
 
 module monitoring 'modules/monitoring.bicep' = {
@@ -117,7 +121,8 @@ module monitoring 'modules/monitoring.bicep' = {
     tags: tags
     retentionDays: logRetentionDays
     dailyGb: logDailyGb
-    functionsPrincipalId: identity.outputs.principalId
+    functionsIdentityId: identity.id
+    functionsPrincipalId: identity.properties.principalId
   }
 }
 
@@ -127,7 +132,8 @@ module bus 'modules/service-bus.bicep' = {
     location: location
     tags: tags
     sasAgents: sasAgents
-    functionsPrincipalId: identity.outputs.principalId
+    functionsIdentityId: identity.id
+    functionsPrincipalId: identity.properties.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -139,7 +145,8 @@ module vault 'modules/key-vault.bicep' = {
     tags: tags
     lock: lockVault
     mailUrl: mailUrl
-    functionsPrincipalId: identity.outputs.principalId
+    functionsIdentityId: identity.id
+    functionsPrincipalId: identity.properties.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -151,7 +158,8 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     sku: storageSku
-    functionsPrincipalId: identity.outputs.principalId
+    functionsIdentityId: identity.id
+    functionsPrincipalId: identity.properties.principalId
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -162,11 +170,11 @@ module mail 'modules/mail.bicep' = if (communicationServices) {
 
 module functions 'modules/functions.bicep' = {
   params: {
-    name: 'func-writeback-${environmentName}-${token}'
+    name: functionAppName
     location: location
     tags: union(tags, { 'azd-service-name': 'functions' })
-    identityId: identity.outputs.id
-    identityClientId: identity.outputs.clientId
+    identityId: identity.id
+    identityClientId: identity.properties.clientId
     vaultUrl: vault.outputs.url
     mailSecretUri: vault.outputs.mailSecretUri
     mailFrom: mailFrom != '' ? mailFrom : (mail.?outputs.sender ?? '')
@@ -194,7 +202,8 @@ module functions 'modules/functions.bicep' = {
 }
 
 module customDomainBinding 'modules/custom-domain.bicep' = if (customDomain != '' && frontDoorId == '') {
-  params: { siteName: functions.outputs.name, host: customDomain, location: location, tags: tags }
+  params: { siteName: functionAppName, host: customDomain, location: location, tags: tags }
+  dependsOn: [functions]
 }
 
 module alerts 'modules/alerts.bicep' = {
@@ -214,16 +223,16 @@ module workbook 'modules/workbook.bicep' = {
 }
 
 @description('Name of the function app: what code is deployed to.')
-output functionAppName string = functions.outputs.name
+output functionAppName string = functionAppName
 
 @description('Address of the API.')
 output apiUrl string = functions.outputs.url
 
 @description('Name of the identity the functions run as.')
-output functionsIdentityName string = identity.outputs.name
+output functionsIdentityName string = identity.name
 
 @description('Object id of that identity: it gets the permissions in Microsoft Graph (npm run infra -- grant-graph).')
-output functionsPrincipalId string = identity.outputs.principalId
+output functionsPrincipalId string = identity.properties.principalId
 
 @description('Name of the vault: a parameter of modules/agent.bicep.')
 output keyVaultName string = vault.outputs.name

@@ -21,12 +21,10 @@ param agentKeyRoleId string
 @description('Whether the agent comes to Service Bus by shared access signature: a rule on each queue instead of a role. The vault takes tokens only.')
 param sas bool = false
 
-var roles = {
-  sender: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39')
-  receiver: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0')
-  // Key Vault Secrets User: getSecret and readMetadata, exactly what topology.ts says.
-  secretsUser: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
-}
+var senderRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39')
+var receiverRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0')
+// Key Vault Secrets User: getSecret and readMetadata, exactly what topology.ts says.
+var secretsUserRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = { name: serviceBusName }
 resource requests 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = { parent: namespace, name: 'requests' }
@@ -38,20 +36,20 @@ resource packageKey 'Microsoft.KeyVault/vaults/secrets@2026-02-01' existing = { 
 
 resource listenRequests 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!sas) {
   scope: requests
-  name: guid(requests.id, principalId, roles.receiver)
-  properties: { roleDefinitionId: roles.receiver, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
+  name: guid(requests.id, principalId, receiverRole)
+  properties: { roleDefinitionId: receiverRole, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
 }
 
 resource sendReplies 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!sas) {
   scope: replies
-  name: guid(replies.id, principalId, roles.sender)
-  properties: { roleDefinitionId: roles.sender, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
+  name: guid(replies.id, principalId, senderRole)
+  properties: { roleDefinitionId: senderRole, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
 }
 
 resource sendEvents 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!sas) {
   scope: events
-  name: guid(events.id, principalId, roles.sender)
-  properties: { roleDefinitionId: roles.sender, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
+  name: guid(events.id, principalId, senderRole)
+  properties: { roleDefinitionId: senderRole, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
 }
 
 // A queue takes twelve rules at most: twelve agents by SAS. Their keys are read by `enrol-agent --sas`, never by an output.
@@ -81,8 +79,8 @@ resource decrypt 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource readPackageKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: packageKey
-  name: guid(packageKey.id, principalId, roles.secretsUser)
-  properties: { roleDefinitionId: roles.secretsUser, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
+  name: guid(packageKey.id, principalId, secretsUserRole)
+  properties: { roleDefinitionId: secretsUserRole, principalId: principalId, principalType: 'ServicePrincipal', description: 'agent ${agentName}' }
 }
 
 @description('Resource ids of the role assignments: what revoke-agent takes away.')

@@ -19,13 +19,16 @@ param lock bool
 @secure()
 param mailUrl string
 
-@description('Object id of the identity of the functions.')
+@description('Resource id of the identity of the functions: known before anything is made, so that what-if can tell the names of assignments.')
+param functionsIdentityId string
+
+@description('Object id of that identity.')
 param functionsPrincipalId string
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-var secretsUserId = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
+var secretsUserRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
 var suffix = uniqueString(resourceGroup().id, name)
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
@@ -149,27 +152,27 @@ resource agentKeyRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 
 resource functionsOnPasswordKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: passwordKey
-  name: guid(passwordKey.id, functionsPrincipalId, functionsKeyRole.id)
+  name: guid(passwordKey.id, functionsIdentityId, functionsKeyRole.id)
   properties: { roleDefinitionId: functionsKeyRole.id, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource functionsOnPackageKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: packageKey
-  name: guid(packageKey.id, functionsPrincipalId, functionsSecretRole.id)
+  name: guid(packageKey.id, functionsIdentityId, functionsSecretRole.id)
   properties: { roleDefinitionId: functionsSecretRole.id, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource functionsOnStateKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: stateKey
-  name: guid(stateKey.id, functionsPrincipalId, functionsSecretRole.id)
+  name: guid(stateKey.id, functionsIdentityId, functionsSecretRole.id)
   properties: { roleDefinitionId: functionsSecretRole.id, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 // Read by the platform for the setting MAIL_URL, as this identity. Not made before the secret is.
 resource functionsOnMailSecret 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (mailUrl != '') {
   scope: mailSecret
-  name: guid(mailSecret.id, functionsPrincipalId, secretsUserId)
-  properties: { roleDefinitionId: secretsUserId, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(mailSecret.id, functionsIdentityId, secretsUserRole)
+  properties: { roleDefinitionId: secretsUserRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 // On the vault alone: a lock is inherited, and further up it would keep rights from being taken away.

@@ -23,10 +23,13 @@ param retentionDays int
 @description('GB a day at most; -1: no bound.')
 param dailyGb int
 
-@description('Object id of the identity of the functions.')
+@description('Resource id of the identity of the functions: known before anything is made, so that what-if can tell the names of assignments.')
+param functionsIdentityId string
+
+@description('Object id of that identity.')
 param functionsPrincipalId string
 
-var metricsPublisher = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '3913510d-42f4-4e42-8a64-420c390055eb')
+var metricsPublisherRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '3913510d-42f4-4e42-8a64-420c390055eb')
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
   name: workspaceName
@@ -56,8 +59,8 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 
 resource functionsOnInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: insights
-  name: guid(insights.id, functionsPrincipalId, metricsPublisher)
-  properties: { roleDefinitionId: metricsPublisher, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(insights.id, functionsIdentityId, metricsPublisherRole)
+  properties: { roleDefinitionId: metricsPublisherRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource agentLog 'Microsoft.OperationalInsights/workspaces/tables@2025-02-01' = {

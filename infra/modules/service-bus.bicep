@@ -13,16 +13,17 @@ param tags object
 @description('Whether shared access signatures work at all.')
 param sasAgents bool
 
-@description('Object id of the identity of the functions.')
+@description('Resource id of the identity of the functions: known before anything is made, so that what-if can tell the names of assignments.')
+param functionsIdentityId string
+
+@description('Object id of that identity.')
 param functionsPrincipalId string
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-var roles = {
-  sender: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39')
-  receiver: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0')
-}
+var senderRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39')
+var receiverRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0')
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
@@ -82,20 +83,20 @@ resource events 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
 
 resource functionsSendRequests 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: requests
-  name: guid(requests.id, functionsPrincipalId, roles.sender)
-  properties: { roleDefinitionId: roles.sender, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(requests.id, functionsIdentityId, senderRole)
+  properties: { roleDefinitionId: senderRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource functionsListenReplies 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: replies
-  name: guid(replies.id, functionsPrincipalId, roles.receiver)
-  properties: { roleDefinitionId: roles.receiver, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(replies.id, functionsIdentityId, receiverRole)
+  properties: { roleDefinitionId: receiverRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource functionsListenEvents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: events
-  name: guid(events.id, functionsPrincipalId, roles.receiver)
-  properties: { roleDefinitionId: roles.receiver, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(events.id, functionsIdentityId, receiverRole)
+  properties: { roleDefinitionId: receiverRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {

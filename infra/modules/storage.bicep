@@ -18,17 +18,18 @@ param tags object
 @description('Redundancy.')
 param sku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS'
 
-@description('Object id of the identity of the functions.')
+@description('Resource id of the identity of the functions: known before anything is made, so that what-if can tell the names of assignments.')
+param functionsIdentityId string
+
+@description('Object id of that identity.')
 param functionsPrincipalId string
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-var roles = {
-  blobOwner: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
-  tableContributor: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
-  queueContributor: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '974c5e8b-45b9-4653-ba55-5f855dd0fb88')
-}
+var blobOwnerRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
+var tableContributorRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
+var queueContributorRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '974c5e8b-45b9-4653-ba55-5f855dd0fb88')
 var hardened = {
   minimumTlsVersion: 'TLS1_2'
   supportsHttpsTrafficOnly: true
@@ -60,8 +61,8 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-
 resource functionsOnTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, i) in tableNames: {
     scope: tables[i]
-    name: guid(data.id, name, functionsPrincipalId, roles.tableContributor)
-    properties: { roleDefinitionId: roles.tableContributor, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+    name: guid(data.id, name, functionsIdentityId, tableContributorRole)
+    properties: { roleDefinitionId: tableContributorRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
   }
 ]
 
@@ -74,8 +75,8 @@ resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-
 resource functionsOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, i) in queueNames: {
     scope: queues[i]
-    name: guid(data.id, name, functionsPrincipalId, roles.queueContributor)
-    properties: { roleDefinitionId: roles.queueContributor, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+    name: guid(data.id, name, functionsIdentityId, queueContributorRole)
+    properties: { roleDefinitionId: queueContributorRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
   }
 ]
 
@@ -84,8 +85,8 @@ resource dataBlobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' =
 // The host's leases and keys, in containers that it makes itself.
 resource functionsOnHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: dataBlobs
-  name: guid(dataBlobs.id, functionsPrincipalId, roles.blobOwner)
-  properties: { roleDefinitionId: roles.blobOwner, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(dataBlobs.id, functionsIdentityId, blobOwnerRole)
+  properties: { roleDefinitionId: blobOwnerRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource code 'Microsoft.Storage/storageAccounts@2025-06-01' = {
@@ -108,8 +109,8 @@ resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@202
 // The platform reads the package, and writes it at a deployment, as the identity of the app.
 resource functionsOnPackages 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: packages
-  name: guid(packages.id, functionsPrincipalId, roles.blobOwner)
-  properties: { roleDefinitionId: roles.blobOwner, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
+  name: guid(packages.id, functionsIdentityId, blobOwnerRole)
+  properties: { roleDefinitionId: blobOwnerRole, principalId: functionsPrincipalId, principalType: 'ServicePrincipal' }
 }
 
 resource tableDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
