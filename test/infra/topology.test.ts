@@ -107,7 +107,9 @@ describe('what there is', () => {
 
   it('keys and secrets', () => {
     expect(names('Microsoft.KeyVault/vaults/keys')).toEqual(Object.values(vault.keys))
-    expect(names('Microsoft.KeyVault/vaults/secrets').sort()).toEqual([...Object.values(vault.secrets), ...Object.values(vault.settings)].sort())
+    expect(names('Microsoft.KeyVault/vaults/secrets').sort()).toEqual(
+      [...Object.values(vault.secrets), ...Object.values(vault.settings)].sort(),
+    )
   })
 
   it('tables and storage queues', () => {
