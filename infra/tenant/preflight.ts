@@ -1,0 +1,84 @@
+/**
+ * What must be there before anything is made in Azure; everything that is missing at once, each with what to do.
+ *
+ * Roles: the templates make custom roles, which takes Owner, or Contributor with User Access Administrator. ("Role Based Access
+ * Control Administrator" gives roles to people, but cannot make one.)
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { UsageError } from '../cli/command.ts'
+import type { Json } from './az.ts'
+import { type Given, inSubscription } from './command.ts'
+
+export const providers = [
+  'Microsoft.App',
+  'Microsoft.Authorization',
+  'Microsoft.Communication',
+  'Microsoft.Insights',
+  'Microsoft.KeyVault',
+  'Microsoft.ManagedIdentity',
+  'Microsoft.OperationalInsights',
+  'Microsoft.ServiceBus',
+  'Microsoft.Storage',
+  'Microsoft.Web',
+] as const
+
+/** Any of these sets will do. */
+export const roles = [['Owner'], ['Contributor', 'User Access Administrator']] as const
+
+/** Nobody is signed in: the one thing without which nothing else can be asked. */
+export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Promise<{ id: string; tenantId: string; who: string }> {
+  const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch(() => undefined)
+  if (shown?.id === undefined)
+    throw new UsageError('nobody is signed in, or the subscription is not one of theirs: az login --tenant TENANT, az account list')
+  return { id: shown.id, tenantId: shown.tenantId, who: String(shown.user?.name ?? '') }
+}
+
+export async function preflight(given: Given, template: string, parameters: string): Promise<string[]> {
+  const { az, values, root } = given
+  const { id, who } = await account(given)
+  const missing: string[] = []
+  for (const file of [template, parameters]) if (!existsSync(join(root, file))) missing.push(`${file}: there is no such file`)
+  const { location } = values
+  if (location === undefined) missing.push('--location: a region, such as westeurope')
+  const assignments = [
+    'role',
+    'assignment',
+    'list',
+    '--assignee',
+    who,
+    '--scope',
+    `/subscriptions/${id}`,
+    '--include-inherited',
+    '--include-groups',
+    '--subscription',
+    id,
+  ]
+  const [assigned, known, regions] = await Promise.all([
+    az.read(assignments),
+    az.read(['provider', 'list', '--subscription', id]),
+    az.read(['functionapp', 'list-flexconsumption-locations', '--subscription', id]),
+  ])
+  const held = new Set(list(assigned).map(({ roleDefinitionName }) => roleDefinitionName))
+  if (!roles.some((set) => set.every((role) => held.has(role))))
+    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of the subscription`)
+  const registered = new Set(
+    list(known).flatMap(({ namespace, registrationState }) =>
+      registrationState === 'Registered' ? [String(namespace).toLowerCase()] : [],
+    ),
+  )
+  for (const provider of providers)
+    if (!registered.has(provider.toLowerCase()))
+      missing.push(`${provider} is not registered: az provider register --namespace ${provider} --wait`)
+  const names = list(regions).map(({ name }) => squeezed(name))
+  if (location !== undefined && !names.includes(squeezed(location)))
+    missing.push(`${location} has no Flex Consumption; regions that have: ${names.join(', ')}`)
+  return missing
+}
+
+/** `West Europe` and `westeurope` are the same region. */
+const squeezed = (name: unknown) =>
+  String(name)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+const list = (value: unknown): Json[] => (Array.isArray(value) ? value : [])
