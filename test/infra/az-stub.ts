@@ -175,9 +175,9 @@ function giveRights(world: World, principalId: string, name: IdentityName, bySas
   if (!bySas)
     for (const [queue, claims] of Object.entries(identities[name].serviceBus))
       for (const claim of claims) assign(world, principalId, `${bus}/queues/${queue}`, busRole[claim])
-  for (const key of Object.keys(identities[name].keys)) assign(world, principalId, `${vault}/keys/${key}`, role(`${name}-keys`))
+  for (const key of Object.keys(identities[name].keys)) assign(world, principalId, `${vault}/keys/${key}`, role(`${name}-keys-${key}`))
   for (const secret of Object.keys(identities[name].secrets))
-    assign(world, principalId, `${vault}/secrets/${secret}`, role(`${name}-secrets`))
+    assign(world, principalId, `${vault}/secrets/${secret}`, role(`${name}-secrets-${secret}`))
 }
 
 function mainTemplate(world: World): Ended {
@@ -205,7 +205,7 @@ function mainTemplate(world: World): Ended {
   ]
   world.resources = types.map((type) => ({ id: `${group}/providers/Microsoft.${type}/x`, type: `Microsoft.${type}`, name: type }))
   world.locks = [{ id: `${vault}/providers/Microsoft.Authorization/locks/no-deletion`, name: 'no-deletion' }]
-  world.customRoles = ['functions-keys', 'functions-secrets', 'agent-keys'].map((name) => ({
+  world.customRoles = ['functions-keys-password-key', 'functions-secrets-package-key', 'agent-keys-password-key'].map((name) => ({
     id: role(name),
     name,
     roleName: name,
@@ -220,7 +220,7 @@ function mainTemplate(world: World): Ended {
     serviceBusHost: 'bus.servicebus.windows.net',
     keyVaultName: 'vault',
     keyVaultUrl: 'https://vault.vault.azure.net',
-    agentKeyRoleId: role('agent-keys'),
+    agentKeyRoleId: role('agent-keys-password-key'),
   }
   return ok({ properties: { outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, { value }])) } })
 }
@@ -275,8 +275,8 @@ function rest(world: World, method: string, url: string, given: string | undefin
     world.customRoles = world.customRoles.filter(({ name }) => name !== definition)
     return ok()
   }
-  const [name, kind] = definition.split('-') as [IdentityName, 'keys' | 'secrets']
-  const actions: Json = Object.values(identities[name][kind])[0]
+  const [, name, kind, entity = ''] = /^(functions|agent)-(keys|secrets)-(.+)$/.exec(definition) ?? []
+  const actions: Json = identities[name as IdentityName][kind as 'keys' | 'secrets'][entity as never]
   return ok({
     properties: { permissions: [{ actions: [], dataActions: actions.map((action: string) => `Microsoft.KeyVault/vaults/${action}`) }] },
   })

@@ -274,7 +274,11 @@ describe('verify finds', () => {
     [
       'functions that may decrypt',
       (world) =>
-        world.assignments.push({ principalId: functionsPrincipal, scope: '/x/keys/password-key', roleDefinitionId: role('agent-keys') }),
+        world.assignments.push({
+          principalId: functionsPrincipal,
+          scope: '/x/keys/password-key',
+          roleDefinitionId: role('agent-keys-password-key'),
+        }),
       /more.*keys\/password-key keys\/decrypt\/action/,
     ],
     [
