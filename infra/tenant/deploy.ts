@@ -12,7 +12,7 @@ import { exitCodes, UsageError } from '../cli/command.ts'
 import type { Json } from './az.ts'
 import { type Given, groupOf, inSubscription, output, type TenantCommand } from './command.ts'
 import { deploymentName, outputs, parameters } from './names.ts'
-import { preflight } from './preflight.ts'
+import { account, preflight } from './preflight.ts'
 import { adminClients } from './register-app.ts'
 import { zipFolder } from './zip.ts'
 
@@ -44,12 +44,15 @@ const group = ({ values }: Given, verb: string): string[] => ['group', verb, '--
 /** The resource group is looked at first, for without one there is nothing to compare with. */
 async function looked(given: Given, files: readonly string[] = []): Promise<'missing' | 'noGroup' | 'compared'> {
   const { io, az, step, values } = given
-  const missing = await step('what is missing', () => preflight(given, [template, parametersOf(values.environment), ...files]))
+  const { id, who } = await step('who is signed in', () => account(given))
+  const there: Json = await step('the resource group', () => az.read(group(given, 'show')))
+  const ground = { id, who, scope: there?.id ?? `/subscriptions/${id}` }
+  const missing = await step('what is missing', () => preflight(given, ground, [template, parametersOf(values.environment), ...files]))
   if (missing.length > 0) {
     io.tell(`Nothing was made; missing:\n${missing.map((each) => `  ${each}`).join('\n')}`)
     return 'missing'
   }
-  if ((await step('the resource group', () => az.read(group(given, 'show')))) === undefined) {
+  if (there === undefined) {
     io.print(`The resource group ${groupOf(values)} is not there yet: deploy makes it, and everything in it.`)
     return 'noGroup'
   }
@@ -117,7 +120,8 @@ async function upload(given: Given): Promise<void> {
   }
 }
 
-const needs = 'Azure: Owner of the subscription, or Contributor and User Access Administrator'
+const needs =
+  'Azure: Owner of the resource group (of the subscription, if that is still to be made), or Contributor and User Access Administrator'
 export const whatIfCommand: TenantCommand = {
   usage: 'what-if',
   summary: 'what is missing, and what deploy would change',

@@ -36,9 +36,17 @@ export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Pro
   return { id: shown.id, tenantId: shown.tenantId, who: String(shown.user?.name ?? '') }
 }
 
-export async function preflight(given: Given, files: readonly string[]): Promise<string[]> {
+interface Ground {
+  /** Of the subscription. */
+  id: string
+  /** Who is signed in. */
+  who: string
+  /** The resource group, or the subscription as long as that is still to be made. */
+  scope: string
+}
+
+export async function preflight(given: Given, { id, who, scope }: Ground, files: readonly string[]): Promise<string[]> {
   const { az, values, root } = given
-  const { id, who } = await account(given)
   const missing: string[] = []
   for (const file of files)
     if (!existsSync(join(root, file))) missing.push(`${file} is not there${file.startsWith('dist/') ? ': npm run build' : ''}`)
@@ -51,7 +59,7 @@ export async function preflight(given: Given, files: readonly string[]): Promise
     '--assignee',
     who,
     '--scope',
-    `/subscriptions/${id}`,
+    scope,
     '--include-inherited',
     '--include-groups',
     '--subscription',
@@ -64,7 +72,7 @@ export async function preflight(given: Given, files: readonly string[]): Promise
   ])
   const held = new Set(list(assigned).map(({ roleDefinitionName }) => roleDefinitionName))
   if (!roles.some((set) => set.every((role) => held.has(role))))
-    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of the subscription`)
+    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of ${scope}`)
   const registered = new Set(
     list(known).flatMap(({ namespace, registrationState }) =>
       registrationState === 'Registered' ? [String(namespace).toLowerCase()] : [],

@@ -40,10 +40,11 @@ const flagRows = (names: readonly (keyof typeof flags)[]) => rows(names.map((nam
 export const usage = `npm run infra -- COMMAND [options]
 
 ${rows(Object.values(commands).map((command) => [command.usage, command.summary]))}
+${rows([['compile', 'the templates by a real Bicep compiler, wherever one is to be had; needs no az (compile --help)']])}
 
 ${flagRows(everywhere)}
 
-Each works through the az command, as whoever is signed in there, looks before it makes anything, and can be run again.
+The others work through the az command, as whoever is signed in there, look before they make anything, and can be run again.
 `
 
 const helpOf = ({ usage, summary, needs, flags: own }: TenantCommand) =>

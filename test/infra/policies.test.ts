@@ -283,3 +283,25 @@ describe('the sources', () => {
     expect(sources.filter(({ text }) => !text.startsWith('// ')).map(({ path }) => path)).toEqual([])
   })
 })
+
+describe('the Azure Developer CLI', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+  it('deploys the built package, not the repository', () => {
+    expect([...read('azure.yaml').matchAll(/^ *project: (.*)$/gm)].map(([, path]) => path)).toEqual(['dist/functions-package'])
+    expect(read('azure.yaml')).toMatch(/prepackage:[\s\S]*npm run build/)
+  })
+
+  it('is given every parameter that has no default, by names that there are', () => {
+    const given = Object.keys(JSON.parse(read('infra/main.parameters.json')).parameters)
+    const declared = [...read('infra/main.bicep').matchAll(/^param (\w+) \w+(?:\[\])?( =)?/gm)]
+    expect(declared.length).toBeGreaterThan(20)
+    expect(given.filter((name) => !declared.some(([, each]) => each === name))).toEqual([])
+    expect(declared.filter(([, name = '', hasDefault]) => !hasDefault && !given.includes(name)).map(([, name]) => name)).toEqual([])
+  })
+
+  it('finds the function app by its tag', () => {
+    const { tags } = first(readSnapshot('all'), 'Microsoft.Web/sites')
+    expect(tags).toEqual({ 'azd-env-name': 'all', 'azd-service-name': 'functions' })
+  })
+})

@@ -6,6 +6,7 @@ export interface Resource {
   id: string
   type: string
   name: string
+  tags?: Record<string, string>
   // biome-ignore lint/suspicious/noExplicitAny: of any of 40 types; each policy knows its own.
   properties?: any
   // biome-ignore lint/suspicious/noExplicitAny: as above.

@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { hashOfSources, recordedHash } from '../../infra/compiler/compile.ts'
 import { type Identity, identities, queues, storageQueues, tables, vault } from '../../infra/topology.ts'
-import { assignments, customRoles, last, ofType, queuesOf, readSnapshot, rightsOf, type Snapshot } from './snapshots.ts'
+import { assignments, customRoles, last, ofType, queuesOf, type Rights, readSnapshot, rightsOf, type Snapshot } from './snapshots.ts'
 
 test('the snapshots are those of the templates as they are (else: npm run infra -- compile --write)', () => {
   expect(hashOfSources()).toBe(recordedHash())
@@ -58,7 +58,7 @@ describe('the functions', () => {
 
   it('of topology.ts: one more there fails as well', () => {
     const [key] = Object.keys(identities.functions.keys)
-    const wished = structuredClone(expectedFunctions) as { rights: Identity; others: string[] }
+    const wished = structuredClone(expectedFunctions) as { rights: Rights; others: string[] }
     wished.rights.keys[String(key)] = [...(wished.rights.keys[String(key)] ?? []), 'keys/decrypt/action']
     expect(functionsIn(readSnapshot('all'))).not.toEqual(wished)
   })
