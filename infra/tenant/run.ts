@@ -33,7 +33,7 @@ export const commands: Readonly<Record<string, TenantCommand>> = {
   uninstall,
 }
 
-const everywhere = ['environment', 'group', 'subscription', 'dry-run', 'help'] as const
+export const everywhere = ['environment', 'group', 'subscription', 'dry-run', 'help'] as const
 const rows = (pairs: readonly (readonly [string, string])[]) => pairs.map(([left, right]) => `  ${left.padEnd(22)}${right}`).join('\n')
 const flagRows = (names: readonly (keyof typeof flags)[]) => rows(names.map((name) => [`--${name}`, flags[name].meaning]))
 
