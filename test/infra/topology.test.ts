@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { hashOfSources, recordedHash } from '../../infra/compiler/compile.ts'
 import { type Identity, identities, queues, storageQueues, tables, vault } from '../../infra/topology.ts'
-import { assignments, customRoles, last, ofType, queuesOf, readSnapshot, type Rights, rightsOf, type Snapshot } from './snapshots.ts'
+import { assignments, customRoles, last, ofType, queuesOf, type Rights, readSnapshot, rightsOf, type Snapshot } from './snapshots.ts'
 
 test('the snapshots are those of the templates as they are (else: npm run infra -- compile --write)', () => {
   expect(hashOfSources()).toBe(recordedHash())
