@@ -5,14 +5,14 @@
  * say, so a deployment that broke off is run again. Secrets (the mail relay's) are read by the parameter file from the
  * environment and never stand on a command line.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, UsageError } from '../cli/command.ts'
 import type { Json } from './az.ts'
 import { type Given, groupOf, inSubscription, output, type TenantCommand } from './command.ts'
 import { deploymentName, outputs, parameters } from './names.ts'
-import { preflight } from './preflight.ts'
+import { account, preflight } from './preflight.ts'
 import { adminClients } from './register-app.ts'
 import { zipFolder } from './zip.ts'
 
@@ -42,14 +42,17 @@ function deployment(given: Given, verb: string): string[] {
 const group = ({ values }: Given, verb: string): string[] => ['group', verb, '--name', groupOf(values), ...inSubscription({ values })]
 
 /** The resource group is looked at first, for without one there is nothing to compare with. */
-async function looked(given: Given): Promise<'missing' | 'noGroup' | 'compared'> {
+async function looked(given: Given, files: readonly string[] = []): Promise<'missing' | 'noGroup' | 'compared'> {
   const { io, az, step, values } = given
-  const missing = await step('what is missing', () => preflight(given, template, parametersOf(values.environment)))
+  const { id, who } = await step('who is signed in', () => account(given))
+  const there: Json = await step('the resource group', () => az.read(group(given, 'show')))
+  const ground = { id, who, scope: there?.id ?? `/subscriptions/${id}` }
+  const missing = await step('what is missing', () => preflight(given, ground, [template, parametersOf(values.environment), ...files]))
   if (missing.length > 0) {
     io.tell(`Nothing was made; missing:\n${missing.map((each) => `  ${each}`).join('\n')}`)
     return 'missing'
   }
-  if ((await step('the resource group', () => az.read(group(given, 'show')))) === undefined) {
+  if (there === undefined) {
     io.print(`The resource group ${groupOf(values)} is not there yet: deploy makes it, and everything in it.`)
     return 'noGroup'
   }
@@ -70,15 +73,15 @@ const changeText = ({ changeType, resourceId }: Json): string => `  ${String(cha
 const whatIf: TenantCommand['run'] = async (given) => ((await looked(given)) === 'missing' ? exitCodes.failed : exitCodes.done)
 
 async function deploy(given: Given): Promise<number> {
-  const { io, az, step, state, values, root } = given
-  if (!existsSync(join(root, built))) throw new UsageError(`${built} is not there: npm run build`)
-  const found = await looked(given)
+  const { io, az, step, state, values } = given
+  const found = await looked(given, [built])
   if (found === 'missing') return exitCodes.failed
   if (found === 'noGroup') {
+    if (!(await confirmed(given, 'make the resource group'))) return exitCodes.failed
     await step('the resource group', () => az.write([...group(given, 'create'), '--location', values.location ?? '']))
     if (!az.dryRun) await compare(given)
   }
-  if (!values.yes && !az.dryRun && !(await confirmed(given))) return exitCodes.failed
+  if (!(await confirmed(given, 'make these changes'))) return exitCodes.failed
   const made = await step('deploy (some 10 minutes the first time)', () => az.write(deployment(given, 'create')))
   if (made !== undefined) {
     const told = Object.entries(made.properties?.outputs ?? {}).map(([name, each]) => [name, String((each as Json)?.value)] as const)
@@ -91,9 +94,10 @@ async function deploy(given: Given): Promise<number> {
   return exitCodes.done
 }
 
-async function confirmed({ io }: Given): Promise<boolean> {
+async function confirmed({ io, az, values }: Given, what: string): Promise<boolean> {
+  if (values.yes || az.dryRun) return true
   if (io.ask === undefined) throw new UsageError('deploy asks before it acts; without a terminal say --yes')
-  if ((await io.ask('Type "deploy" to make these changes: ')).trim() === 'deploy') return true
+  if ((await io.ask(`Type "deploy" to ${what}: `)).trim() === 'deploy') return true
   io.tell('Nothing was made.')
   return false
 }
@@ -116,7 +120,8 @@ async function upload(given: Given): Promise<void> {
   }
 }
 
-const needs = 'Azure: Owner of the subscription, or Contributor and User Access Administrator'
+const needs =
+  'Azure: Owner of the resource group (of the subscription, if that is still to be made), or Contributor and User Access Administrator'
 export const whatIfCommand: TenantCommand = {
   usage: 'what-if',
   summary: 'what is missing, and what deploy would change',

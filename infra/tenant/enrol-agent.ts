@@ -32,9 +32,7 @@ async function run(given: Given): Promise<number> {
     ensureApplication(given, agentApplication(values.environment, name), () => ({ displayName, signInAudience: 'AzureADMyOrg' })),
   )
   io.tell(`  ${done}: ${ids.appId}`)
-  const principalId = await step('its service principal', () =>
-    ensurePrincipal(given, ids.appId, { accountEnabled: true, appRoleAssignmentRequired: false }),
-  )
+  const principalId = await step('its service principal', () => ensurePrincipal(given, ids.appId, { enable: true }))
   if (!az.dryRun)
     state.change(({ agents }) => {
       agents[name] = { ...ids, principalId }

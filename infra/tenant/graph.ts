@@ -64,19 +64,19 @@ async function appearing({ az, clock }: Pick<Given, 'az' | 'clock'>, path: strin
   throw new Error('Graph took the application, but does not show it yet')
 }
 
-/** Returns the object id, which roles are given to. */
-export async function ensurePrincipal(
-  given: Pick<Given, 'az' | 'clock'>,
-  appId: string,
-  wanted: { accountEnabled: boolean; appRoleAssignmentRequired: boolean },
-): Promise<string> {
+/**
+ * Returns the object id, which roles are given to. Whoever is to sign in there needs no assignment: roles are what counts, and `me` is
+ * for everybody. What an administrator has changed since stays, but that `enable` lets a revoked agent sign in again.
+ */
+export async function ensurePrincipal(given: Pick<Given, 'az' | 'clock'>, appId: string, { enable }: { enable: boolean }): Promise<string> {
   const path = `/servicePrincipals(appId='${appId}')`
   const before = appId === unknown ? undefined : await get(given.az, path)
   if (before === undefined) {
-    const made = await send(given, 'POST', '/servicePrincipals', { appId, ...wanted }, { instead: { id: unknown } })
+    const wanted = { appId, accountEnabled: true, appRoleAssignmentRequired: false }
+    const made = await send(given, 'POST', '/servicePrincipals', wanted, { instead: { id: unknown } })
     return made.id
   }
-  if (!covers(before, wanted)) await send(given, 'PATCH', path, wanted)
+  if (enable && !before.accountEnabled) await send(given, 'PATCH', path, { accountEnabled: true })
   return before.id
 }
 

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../cli/command.ts'
-import type { Json } from './az.ts'
+import { AzFailed, type Json } from './az.ts'
 import { type Given, inSubscription } from './command.ts'
 
 export const providers = [
@@ -28,17 +28,28 @@ export const roles = [['Owner'], ['Contributor', 'User Access Administrator']] a
 
 /** Nobody is signed in: the one thing without which nothing else can be asked. */
 export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Promise<{ id: string; tenantId: string; who: string }> {
-  const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch(() => undefined)
+  const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch((error) => {
+    if (!(error instanceof AzFailed)) throw error
+  })
   if (shown?.id === undefined)
     throw new UsageError('nobody is signed in, or the subscription is not one of theirs: az login --tenant TENANT, az account list')
   return { id: shown.id, tenantId: shown.tenantId, who: String(shown.user?.name ?? '') }
 }
 
-export async function preflight(given: Given, template: string, parameters: string): Promise<string[]> {
+interface Ground {
+  /** Of the subscription. */
+  id: string
+  /** Who is signed in. */
+  who: string
+  /** The resource group, or the subscription as long as that is still to be made. */
+  scope: string
+}
+
+export async function preflight(given: Given, { id, who, scope }: Ground, files: readonly string[]): Promise<string[]> {
   const { az, values, root } = given
-  const { id, who } = await account(given)
   const missing: string[] = []
-  for (const file of [template, parameters]) if (!existsSync(join(root, file))) missing.push(`${file}: there is no such file`)
+  for (const file of files)
+    if (!existsSync(join(root, file))) missing.push(`${file} is not there${file.startsWith('dist/') ? ': npm run build' : ''}`)
   const { location } = values
   if (location === undefined) missing.push('--location: a region, such as westeurope')
   const assignments = [
@@ -48,7 +59,7 @@ export async function preflight(given: Given, template: string, parameters: stri
     '--assignee',
     who,
     '--scope',
-    `/subscriptions/${id}`,
+    scope,
     '--include-inherited',
     '--include-groups',
     '--subscription',
@@ -61,7 +72,7 @@ export async function preflight(given: Given, template: string, parameters: stri
   ])
   const held = new Set(list(assigned).map(({ roleDefinitionName }) => roleDefinitionName))
   if (!roles.some((set) => set.every((role) => held.has(role))))
-    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of the subscription`)
+    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of ${scope}`)
   const registered = new Set(
     list(known).flatMap(({ namespace, registrationState }) =>
       registrationState === 'Registered' ? [String(namespace).toLowerCase()] : [],

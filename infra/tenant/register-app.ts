@@ -84,7 +84,7 @@ async function run(given: Given): Promise<number> {
       state.change(({ apps }) => {
         apps[what] = ids
       })
-    await step(`its service principal`, () => ensurePrincipal(given, ids.appId, { accountEnabled: true, appRoleAssignmentRequired: false }))
+    await step(`its service principal`, () => ensurePrincipal(given, ids.appId, { enable: false }))
     return ids.appId
   }
   const known = state.read().apps

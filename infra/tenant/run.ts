@@ -33,7 +33,7 @@ export const commands: Readonly<Record<string, TenantCommand>> = {
   uninstall,
 }
 
-const everywhere = ['environment', 'group', 'subscription', 'dry-run', 'help'] as const
+export const everywhere = ['environment', 'group', 'subscription', 'dry-run', 'help'] as const
 const rows = (pairs: readonly (readonly [string, string])[]) => pairs.map(([left, right]) => `  ${left.padEnd(22)}${right}`).join('\n')
 const flagRows = (names: readonly (keyof typeof flags)[]) => rows(names.map((name) => [`--${name}`, flags[name].meaning]))
 
@@ -66,6 +66,8 @@ export interface World {
   clock: Clock
   root: string
   stateFolder?: string
+  /** For tests; else a person signs in at the API. */
+  manage?: Given['manage']
 }
 
 export async function run(args: readonly string[], world: World): Promise<number> {
@@ -116,7 +118,7 @@ async function start(args: readonly string[], world: World, at: { step: string }
       io.tell(`${name}: ${text}`)
       return work()
     },
-    manage: () => manage(given),
+    manage: world.manage ?? (() => manage(given)),
   }
   return command.run(given)
 }

@@ -51,12 +51,6 @@ export function wantedRights(name: IdentityName): string[] {
   ]
 }
 
-/** The functions read the mail relay's address from the vault, if it stands there; local/ has none, so topology.ts does not know it. */
-const besides: Record<IdentityName, readonly string[]> = {
-  functions: ['secrets/mail-url secrets/getSecret/action', 'secrets/mail-url secrets/readMetadata/action'],
-  agent: [],
-}
-
 async function rightsWrong(given: Given, principalId: string, name: IdentityName): Promise<string | undefined> {
   const held: string[] = []
   for (const { roleDefinitionId, scope } of await rolesOf(given, principalId))
@@ -67,7 +61,7 @@ async function rightsWrong(given: Given, principalId: string, name: IdentityName
   const needed = bySas ? wanted.filter((right) => !right.startsWith('queues/')) : wanted
   const said = [
     ['missing', needed.filter((right) => !held.includes(right))],
-    ['more than it should have', held.filter((right) => !wanted.includes(right) && !besides[name].includes(right))],
+    ['more than it should have', held.filter((right) => !wanted.includes(right))],
   ] as const
   const wrong = said.filter(([, rights]) => rights.length > 0).map(([title, rights]) => `${title}: ${[...new Set(rights)].join(', ')}`)
   return wrong.length === 0 ? undefined : wrong.join('; ')
