@@ -16,7 +16,6 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What is deployed by itself. Modules are compiled with what uses them. */
 export const templates = ['infra/main.bicep', 'infra/modules/agent.bicep', 'infra/examples/private-endpoints.bicep']
-const parameterFiles = ['infra/params/dev.bicepparam', 'infra/params/prod.bicepparam']
 export const snapshots = ['all', 'agent', 'agent-sas'] as const
 const hashFile = 'test/infra/sources.sha256'
 
@@ -63,7 +62,7 @@ async function compileAll(bicep: Bicep, print: (text: string) => void): Promise<
   const problems: string[] = []
   for (const [verb, files] of [
     ['build', templates],
-    ['build-params', parameterFiles],
+    ['build-params', readdirSync(join(root, 'infra/params')).map((name) => `infra/params/${name}`)],
   ] as const) {
     for (const file of files) {
       problems.push(...diagnostics(file, await bicep.run(verb, join(root, file), '--stdout')))
@@ -93,10 +92,18 @@ async function snapshotAll(bicep: Bicep, write: boolean, print: (text: string) =
     const { code, stdout, stderr } = await bicep.run('snapshot', join(root, file), '--mode', write ? 'overwrite' : 'validate', ...place)
     if (code !== 0) problems.push(`${file}: another snapshot (compile --write, and look at the difference)\n${stdout}${stderr}`)
     else problems.push(...diagnostics(file, { code, stderr }))
+    if (write && code === 0) sortOutputs(join(root, `test/infra/${name}.snapshot.json`))
     print(`  ${file}`)
   }
   if (write && problems.length === 0) writeFileSync(join(root, hashFile), `${hashOfSources()}\n`)
   return problems
+}
+
+/** The compiler writes them in another order each time. */
+function sortOutputs(path: string): void {
+  const { outputs, ...rest } = JSON.parse(readFileSync(path, 'utf8'))
+  const sorted = Object.fromEntries(Object.entries(outputs).sort(([a], [b]) => (a < b ? -1 : 1)))
+  writeFileSync(path, `${JSON.stringify({ ...rest, outputs: sorted }, null, 2)}\n`)
 }
 
 export const recordedHash = () => readFileSync(join(root, hashFile), 'utf8').trim()

@@ -26,7 +26,10 @@ var lines = 'union isfuzzy=true (AppTraces | project TimeGenerated, line = Messa
 
 // Who was heard within a day, and not within 12 minutes: two heartbeats and two minutes. An agent that is taken away on purpose is
 // told about for a day at most, or revoked first.
-var silent = 'let heard = AppTraces | where TimeGenerated > ago(1d) | extend e = parse_json(Message) | where tostring(e.source) == "functions" and tostring(e.event) in ("heartbeat", "agentRevoked") | project TimeGenerated, event = tostring(e.event), agent = tostring(e.agent), reason = tostring(e.reason); heard | summarize last = maxif(TimeGenerated, event == "heartbeat"), revoked = countif(event == "agentRevoked") by agent | where revoked == 0 and last < ago(12m)'
+var silent = 'let heard = AppTraces | where TimeGenerated > ago(1d) | extend e = parse_json(Message) | where tostring(e.source) == "functions" and tostring(e.event) in ("heartbeat", "agentRevoked") | project TimeGenerated, event = tostring(e.event), agent = tostring(e.agent); heard | summarize last = maxif(TimeGenerated, event == "heartbeat"), revoked = maxif(TimeGenerated, event == "agentRevoked") by agent | where last < ago(12m) and (isnull(revoked) or revoked < last)'
+
+// Endings that are about the password or the person, and nobody's fault.
+var aboutThePerson = '"wrongPassword", "accountLocked", "accountDisabled", "accountExpired", "cannotChange", "smartCardRequired", "notEligible", "superseded"'
 
 var rules = [
   {
@@ -53,7 +56,7 @@ var rules = [
     threshold: failuresPer15Minutes
     frequency: 'PT5M'
     window: 'PT15M'
-    query: '${lines} | where event == "resetFailed" and not(outcome startswith "policy") and outcome !in ("passwordPolicy", "wrongPassword", "cannotChange", "accountLocked")'
+    query: '${lines} | where event endswith "Failed" and isnotempty(outcome) and not(outcome startswith "policy.") and outcome !in (${aboutThePerson})'
     description: 'Resets fail for another reason than the password policy or the person.'
   }
   {

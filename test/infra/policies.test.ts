@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
 import { settingsSchema } from '../../functions/settings.ts'
 import { events } from '../../shared/log.ts'
+import { outcomes } from '../../shared/outcome.ts'
 import { policies, times } from './policies.ts'
 import { ofType, type Resource, readSnapshot, type Snapshot } from './snapshots.ts'
 
@@ -235,6 +236,15 @@ test('alerts ask for events that there are', () => {
   })
   expect(asked.length).toBeGreaterThan(10)
   expect(asked.filter((name) => name === undefined || !(name in events))).toEqual([])
+})
+
+test('failures that are about the person are outcomes that there are', () => {
+  const failures = ofType(readSnapshot('all'), 'Microsoft.Insights/scheduledQueryRules').find(({ id }) => id.endsWith('-failures'))
+    ?.properties.criteria.allOf[0].query
+  const names = [...(/outcome !in \(([^)]*)\)/.exec(failures)?.[1]?.matchAll(/"(\w+)"/g) ?? [])].map(([, name]) => name)
+  expect(names.length).toBeGreaterThan(5)
+  expect(names.filter((name) => name === undefined || !(name in outcomes))).toEqual([])
+  expect(names).not.toEqual(expect.arrayContaining(['permissionDenied']))
 })
 
 describe('the sources', () => {
