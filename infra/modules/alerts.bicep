@@ -92,7 +92,7 @@ var rules = [
     threshold: 0
     frequency: 'PT15M'
     window: 'PT15M'
-    query: '${lines} | where event in ("replayRefused", "eventRefused", "envelopeRejected", "replyRejected")'
+    query: '${lines} | where event in ("replayRefused", "envelopeRejected", "replyRejected")'
     description: 'A message was refused that was sent before, or that nobody who has the keys has sent.'
   }
   {

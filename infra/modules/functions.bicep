@@ -205,8 +205,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   name: 'to-workspace'
   properties: {
     workspaceId: workspaceId
-    // Not FunctionAppLogs: those lines are in Application Insights already.
-    logs: [{ category: 'AppServiceAuthenticationLogs', enabled: true }]
+    // No logs: those lines are in Application Insights already.
     metrics: [{ category: 'AllMetrics', enabled: true }]
   }
 }

@@ -13,6 +13,7 @@ import { agentName, type Given, groupOf, inSubscription, outputIfKnown, type Ten
 import { agentApplication } from './enrol-agent.ts'
 import { get, send } from './graph.ts'
 import { outputs, ruleName } from './names.ts'
+import { isInVault, withVaultUnlocked } from './vault-lock.ts'
 
 async function run(given: Given): Promise<number> {
   const { io, step, values, az, state } = given
@@ -42,8 +43,13 @@ export async function rolesOf(given: Pick<Given, 'az' | 'values'>, principalId: 
 }
 
 async function takeRoles(given: Given, principalId: string): Promise<void> {
-  const ids = (await rolesOf(given, principalId)).map(({ id }) => id)
-  if (ids.length > 0) await given.az.write(['role', 'assignment', 'delete', '--ids', ...ids, ...inSubscription(given)])
+  const ids: string[] = (await rolesOf(given, principalId)).map(({ id }) => id)
+  const take = async (some: readonly string[]) => {
+    if (some.length > 0) await given.az.write(['role', 'assignment', 'delete', '--ids', ...some, ...inSubscription(given)])
+  }
+  await take(ids.filter((id) => !isInVault(id)))
+  const inVault = ids.filter(isInVault)
+  if (inVault.length > 0 || given.state.read().lifted.length > 0) await withVaultUnlocked(given, () => take(inVault))
 }
 
 async function takeRules(given: Given, name: string): Promise<void> {

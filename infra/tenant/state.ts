@@ -15,6 +15,8 @@ const schema = z.strictObject({
   /** Outputs of infra/main.bicep. */
   outputs: z.record(z.string(), z.string()).default({}),
   agents: z.record(z.string(), application.extend({ principalId: z.guid() })).default({}),
+  /** Locks of the vault that have to be put back (vault-lock.ts). */
+  lifted: z.array(z.strictObject({ name: z.string(), level: z.string(), notes: z.string(), vault: z.string() })).default([]),
 })
 export type State = z.infer<typeof schema>
 export type Application = z.infer<typeof application>

@@ -108,6 +108,9 @@ function effect(world: World, args: readonly string[]): Ended {
     case 'role assignment list':
       return ok(assignments(world, args, flag))
     case 'role assignment delete':
+      // A lock is inherited by the rights below it.
+      if (world.locks.some(({ id }) => args.some((arg) => arg.startsWith(`${id.split('/providers/Microsoft.Authorization/')[0]}/`))))
+        return { code: 1, stdout: '', stderr: 'ERROR: (ScopeLocked)' }
       world.assignments = world.assignments.filter(({ id }) => !args.includes(id))
       return ok()
     case 'role definition list':
@@ -159,6 +162,12 @@ function effect(world: World, args: readonly string[]): Ended {
       return ok()
     case 'lock list':
       return ok(world.locks)
+    case 'lock create': {
+      const on = `${group}/providers/${flag('--resource-type')}/${flag('--resource')}`
+      const made = lock(flag('--name'), flag('--lock-type'), flag('--notes'), on)
+      world.locks = [...world.locks.filter(({ id }) => id !== made.id), made]
+      return ok({})
+    }
     case 'lock delete':
       world.locks = world.locks.filter(({ id }) => id !== flag('--ids'))
       return ok()
@@ -172,6 +181,11 @@ function assignments(world: World, args: readonly string[], flag: (name: string)
   if (args.includes('--role')) return world.assignments.filter(({ roleDefinitionId }) => roleDefinitionId === role(flag('--role')))
   return world.assignments.filter(({ principalId }) => principalId === flag('--assignee'))
 }
+
+const lock = (name: string, level: string, notes: string, on: string) => ({
+  ...{ name, level, notes },
+  id: `${on}/providers/Microsoft.Authorization/locks/${name}`,
+})
 
 function assign(world: World, principalId: string, scope: string, roleDefinitionId: string) {
   const id = `${scope}/providers/Microsoft.Authorization/roleAssignments/${idOf(scope + principalId + roleDefinitionId)}`
@@ -211,7 +225,7 @@ function mainTemplate(world: World): Ended {
     'Storage/storageAccounts',
   ]
   world.resources = types.map((type) => ({ id: `${group}/providers/Microsoft.${type}/x`, type: `Microsoft.${type}`, name: type }))
-  world.locks = [{ id: `${vault}/providers/Microsoft.Authorization/locks/no-deletion`, name: 'no-deletion' }]
+  world.locks = [lock('no-deletion', 'CanNotDelete', 'kept', vault)]
   world.customRoles = ['functions-keys-password-key', 'functions-secrets-package-key', 'agent-keys-password-key'].map((name) => ({
     id: role(name),
     name,

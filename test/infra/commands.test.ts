@@ -137,6 +137,11 @@ describe('from nothing to nothing', () => {
     expect(rules).toEqual({})
   })
 
+  it('the vault is locked again afterwards', () => {
+    expect(chapters[7]?.after.locks).toEqual(chapters[5]?.after.locks)
+    expect(chapters[7]?.after.locks).toHaveLength(1)
+  })
+
   it('uninstall keeps the vault, until it is told otherwise', () => {
     expect(chapters[8]?.after.resources.map(({ type }) => type)).toEqual(['Microsoft.KeyVault/vaults'])
     expect(chapters[8]?.after.applications).toEqual({})
