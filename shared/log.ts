@@ -51,6 +51,7 @@ export const events = {
   rolloverAbandoned: { id: 34042, level: 'error' },
   keyVersionsDisabled: { id: 34043, level: 'info' },
   rolloverFailed: { id: 34044, level: 'error' },
+  keysOverdue: { id: 34048, level: 'error' },
   writebackSwitched: { id: 34045, level: 'warning' },
   agentRevoked: { id: 34046, level: 'warning' },
   agentAdmitted: { id: 34047, level: 'warning' },
