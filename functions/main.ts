@@ -17,6 +17,8 @@ import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAudit } from './audit/audit.ts'
 import { audited } from './audit/audited.ts'
 import { readAudit } from './audit/read.ts'
+import { openAttempts } from './change/attempts.ts'
+import { change } from './change/change.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
@@ -34,6 +36,7 @@ import { openMail } from './mail/smtp.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
+import { createPolicyOf } from './relay/domain-policy.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
@@ -54,6 +57,7 @@ import type { StorageConnection } from './store/connection.ts'
 import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
+import { unlock } from './unlock/unlock.ts'
 
 const settings = readSettings(process.env)
 const clock = systemClock
@@ -110,19 +114,22 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
+const seal = createSeal({ tenantId, times, keys, clock })
+const turns = { ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
-  newPassword: newPassword({
-    ...flows,
-    agents,
-    feature,
-    times,
-    room: openRoom(),
-    seal: createSeal({ tenantId, times, keys, clock }),
-    ask: asking.ask,
+  newPassword: newPassword(turns),
+  unlock: unlock(turns),
+  change: change({
+    ...turns,
+    ...entra,
+    log,
+    attempts: openAttempts({ rows, clock }),
+    policyOf: createPolicyOf({ agents }),
+    refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read(flows),
   relink: relink({ rows, clock, people, log }),

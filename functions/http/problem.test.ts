@@ -9,6 +9,8 @@ const statuses: Record<ProblemCode, number> = {
   unknownGate: 400,
   notSignedIn: 401,
   signInAgain: 401,
+  changeOff: 403,
+  gatesNeeded: 403,
   notAllowed: 403,
   foreignOrigin: 403,
   unknownAgent: 404,

@@ -11,6 +11,8 @@ export const problems = {
   unknownGate: { status: 400, title: 'This way of proving who you are is not offered.' },
   notSignedIn: { status: 401, title: 'Sign in.' },
   signInAgain: { status: 401, title: 'Sign in again: for a change, the sign-in must be recent and as strong as required.' },
+  changeOff: { status: 403, title: 'A password is not changed here: the organization locks accounts out too soon. Reset it instead.' },
+  gatesNeeded: { status: 403, title: 'Administrators prove who they are by two gates first.' },
   notAllowed: { status: 403, title: 'You have no role that allows this.' },
   foreignOrigin: { status: 403, title: 'Calls from other sites are not accepted.' },
   unknownAgent: { status: 404, title: 'No agent of this id was ever heard.' },

@@ -9,6 +9,7 @@ import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowTable, stateAfter } from './flow.ts'
+import { toldAs } from './told.ts'
 import type { RequestRow } from './turn.ts'
 
 export interface SettleDeps {
@@ -27,16 +28,17 @@ export async function isOpen(messageId: string, { rows }: Pick<SettleDeps, 'rows
 
 const awaitsOutcome = ({ state, outcome }: Flow) => state === 'submitted' || outcome?.kind === 'unknown'
 
-export async function settle(messageId: string, outcome: Outcome, deps: SettleDeps): Promise<void> {
-  if (outcome.kind === 'unknown') return
+export async function settle(messageId: string, found: Outcome, deps: SettleDeps): Promise<void> {
+  if (found.kind === 'unknown') return
   const request = await deps.rows.read<RequestRow>(flowTable, 'requests', messageId)
   const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
   if (!request || !row || row.value.request?.id !== messageId) return
   if (!awaitsOutcome(row.value)) return
+  const outcome = toldAs(found, row.value.request.operation)
   try {
     await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
   } catch (error) {
-    if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, outcome, deps)
+    if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
   }
   deps.log('settled', { request: messageId, flow: request.value.flow, outcome: outcome.kind })
