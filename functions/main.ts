@@ -18,7 +18,7 @@ import { openAudit } from './audit/audit.ts'
 import { audited } from './audit/audited.ts'
 import { readAudit } from './audit/read.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
-import { openPeople } from './entra/graph.ts'
+import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
@@ -71,7 +71,8 @@ const keyring = openKeyring({ tables, vault, log, clock })
 const { rows, keys } = keyring
 const macs = openMacs(keyring.stateKeys)
 const feature = openFeature({ rows, initiallyOn: settings.WRITEBACK_INITIALLY === 'on', clock })
-const people = openPeople({ graphUrl: settings.GRAPH_URL, credential, clock, ...local })
+const entra = openEntra({ graphUrl: settings.GRAPH_URL, synced: settings.SYNCED_SIGN_IN, credential, clock, log, ...local })
+const { people } = entra
 const mail = openMail({
   url: settings.MAIL_URL,
   from: settings.MAIL_FROM,
@@ -113,7 +114,7 @@ type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A 
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
-  verifyReset: verify({ ...flows, people, agents, log }),
+  verifyReset: verify({ ...flows, ...entra, agents, log }),
   newPassword: newPassword({
     ...flows,
     agents,
