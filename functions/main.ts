@@ -20,6 +20,7 @@ import { readAudit } from './audit/read.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
+import { openAuthenticators } from './gates/authenticators.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
@@ -33,6 +34,7 @@ import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
+import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
@@ -84,6 +86,7 @@ const mail = openMail({
 const agents = openAgents({ rows, clock })
 const audit = openAudit({ rows, clock })
 const policies = openPolicies({ rows, clock })
+const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -117,7 +120,7 @@ type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A 
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
-  verifyReset: verify({ ...flows, ...entra, agents, log }),
+  verifyReset: verify({ ...flows, ...entra, policies, authenticators, agents, log }),
   newPassword: newPassword({
     ...flows,
     agents,
@@ -141,6 +144,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
+  ...openMethods({ authenticators, people, mail, clock, log }),
   readPolicy: readPolicy({ policies }),
   changePolicy: changePolicy({ policies }),
   readAudit: readAudit({ audit }),

@@ -8,6 +8,7 @@ import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
+import { openAuthenticators } from '../gates/authenticators.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
@@ -96,6 +97,7 @@ export async function startTestReset() {
     logged,
   }
   const deps = {
+    authenticators: openAuthenticators({ rows, clock }),
     policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
     rows,
     macs,
