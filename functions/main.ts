@@ -22,6 +22,7 @@ import { change } from './change/change.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
+import { openAuthenticators } from './gates/authenticators.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
@@ -33,6 +34,9 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { changePolicy, readPolicy } from './policy/manage.ts'
+import { openPolicies } from './policy/row.ts'
+import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
@@ -85,6 +89,8 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 const audit = openAudit({ rows, clock })
+const policies = openPolicies({ rows, clock })
+const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -118,9 +124,9 @@ const seal = createSeal({ tenantId, times, keys, clock })
 const turns = { ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
-  startReset: start({ ...flows, agents }),
-  challengeReset: challenge({ ...flows, queue }),
-  verifyReset: verify({ ...flows, ...entra, agents, log }),
+  startReset: start({ ...flows, agents, policies }),
+  challengeReset: challenge({ ...flows, queue, policies }),
+  verifyReset: verify({ ...flows, ...entra, policies, authenticators, agents, log }),
   newPassword: newPassword(turns),
   unlock: unlock(turns),
   change: change({
@@ -131,7 +137,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     policyOf: createPolicyOf({ agents }),
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
-  readReset: read(flows),
+  readReset: read({ ...flows, policies }),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),
@@ -145,6 +151,9 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
+  ...openMethods({ authenticators, people, mail, clock, log }),
+  readPolicy: readPolicy({ policies }),
+  changePolicy: changePolicy({ policies }),
   readAudit: readAudit({ audit }),
   status: status({ agents }),
 }

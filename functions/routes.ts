@@ -7,6 +7,7 @@
  */
 import * as z from 'zod'
 import type { Role } from './entra/admin-token.ts'
+import { policyFields } from './policy/row.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
@@ -34,6 +35,10 @@ export const routes = [
     body: z.strictObject({ flow: text(64).optional(), currentPassword: z.string(), newPassword: z.string() }),
   },
   { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
+  { name: 'readMethods', method: 'GET', route: 'me/methods', auth: 'user', body: undefined },
+  { name: 'startTotp', method: 'POST', route: 'me/methods/totp', auth: 'user', body: undefined },
+  { name: 'confirmTotp', method: 'POST', route: 'me/methods/totp/confirm', auth: 'user', body: z.strictObject({ code: text(64) }) },
+  { name: 'removeTotp', method: 'DELETE', route: 'me/methods/totp', auth: 'user', body: undefined },
   // `admin/…` is the Functions host's own: no app may register it (docs/decisions/0006).
   {
     name: 'relink',
@@ -91,6 +96,16 @@ export const routes = [
     auth: 'administrator',
     role: 'Writeback.Admin',
     body: z.strictObject({ reason }),
+  },
+  { name: 'readPolicy', method: 'GET', route: 'manage/policy', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
+  {
+    name: 'changePolicy',
+    method: 'PUT',
+    route: 'manage/policy',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    // As it was read, changed: whoever leaves a field out does not know of it.
+    body: z.strictObject({ ...policyFields, revision: z.int().min(0), reason }),
   },
   { name: 'readAudit', method: 'GET', route: 'manage/audit', auth: 'administrator', role: 'Writeback.Admin', body: undefined },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },

@@ -15,6 +15,7 @@ const statuses: Record<ProblemCode, number> = {
   foreignOrigin: 403,
   unknownAgent: 404,
   unknownUser: 404,
+  noMethod: 404,
   unknownFlow: 404,
   notSynchronized: 409,
   wrongState: 409,

@@ -29,6 +29,31 @@ export function outcomeMessage(outcome: Outcome, at: number): Message {
   return { subject, text: paragraphs(`${happened} This was on ${when(at)}.`, ...follows, advice) }
 }
 
+/** A change of how a person proves who they are. */
+export type MethodChange = 'added' | 'removed'
+
+export function methodMessage(change: MethodChange, at: number): Message {
+  const { subject, happened } = methods[change]
+  return {
+    subject,
+    text: paragraphs(
+      `${happened} This was on ${when(at)}.`,
+      'If it was not you, call your administrator at once: somebody else is signed in as you.',
+    ),
+  }
+}
+
+const methods = {
+  added: {
+    subject: 'An authenticator app was added',
+    happened: 'An authenticator app was added to the ways in which you can prove who you are to reset your password.',
+  },
+  removed: {
+    subject: 'Your authenticator app was removed',
+    happened: 'Your authenticator app was removed from the ways in which you can prove who you are to reset your password.',
+  },
+} as const satisfies Record<MethodChange, { subject: string; happened: string }>
+
 const messages = {
   changed: {
     subject: 'Your password was reset',
