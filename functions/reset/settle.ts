@@ -36,7 +36,13 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
   if (!awaitsOutcome(row.value)) return
   const outcome = toldAs(found, row.value.request.operation)
   try {
-    await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
+    await deps.rows.replace<Flow>(
+      flowTable,
+      request.value.flow,
+      'flow',
+      { ...row.value, state: stateAfter(outcome, row.value.request.from), outcome },
+      row.etag,
+    )
   } catch (error) {
     if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
