@@ -17,12 +17,11 @@ import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAudit } from './audit/audit.ts'
 import { audited } from './audit/audited.ts'
 import { readAudit } from './audit/read.ts'
-import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
-import { openTenantKeys } from './entra/tenant-keys.ts'
+import { openTokenChecks } from './entra/token-checks.ts'
 import { deliverChallenge } from './gates/deliver.ts'
-import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
+import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
@@ -111,8 +110,8 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
-type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
-const handlers: { [N in RouteName]: HandlerOf<N> } = {
+type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
@@ -143,14 +142,14 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   status: status({ agents }),
 }
 
-const admit = openAdmission(administrators(settings))
+const admit = openAdmission({ checks: openTokenChecks(settings, { clock, ...local }), authContext: settings.ADMIN_AUTH_CONTEXT, log })
 for (const one of routes) {
   const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
   const changes = method !== 'GET'
-  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
+  const guard = one.auth !== 'anonymous' && { admit: admit.bind(undefined, { ...one, changes }) }
   const plain = handlers[name] as Handler
-  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  const handler = one.auth === 'administrator' && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
@@ -187,14 +186,6 @@ app.hook.appTerminate(async () => {
   ])
   mail.close()
 })
-
-function administrators({ TENANT_ID, AUTHORITY_URL, ADMIN_AUDIENCE, ADMIN_CLIENT_IDS, ADMIN_AUTH_CONTEXT }: FunctionsSettings) {
-  const tenantUrl = `${AUTHORITY_URL}/${TENANT_ID}`
-  const keys = openTenantKeys({ url: `${tenantUrl}/discovery/v2.0/keys`, ...local })
-  const trusted = ADMIN_AUDIENCE && ADMIN_CLIENT_IDS && { audiences: ADMIN_AUDIENCE, clientIds: ADMIN_CLIENT_IDS }
-  const check = trusted && openTokenCheck({ tenantId: TENANT_ID, issuer: `${tenantUrl}/v2.0`, ...trusted, keys, clock })
-  return { check, tenantUrl, authContext: ADMIN_AUTH_CONTEXT, log }
-}
 
 function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
   if (url !== undefined) return { kind: 'identity', url, credential: identity }
