@@ -1,4 +1,5 @@
 /** All that is asked of the cloud directory, composed once. */
+import { openCloudPasswords } from './cloud-password.ts'
 import { type GraphOptions, openGraph } from './graph.ts'
 import { openGroups } from './groups.ts'
 import { openPeople } from './people.ts'
@@ -11,6 +12,7 @@ export function openEntra({ log, synced, ...options }: GraphOptions & Pick<SignI
     people: openPeople(graph),
     groups: openGroups(graph),
     roles: openRoles(graph, log),
+    cloudPasswords: openCloudPasswords(graph, log),
     signInTypes: openSignInTypes({ graph, synced, clock: options.clock, log }),
   }
 }
