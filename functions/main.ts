@@ -31,6 +31,8 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { changePolicy, readPolicy } from './policy/manage.ts'
+import { openPolicies } from './policy/row.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
@@ -82,6 +84,7 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 const audit = openAudit({ rows, clock })
+const policies = openPolicies({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
@@ -114,8 +117,8 @@ const write = createWrite({ seal: createSeal({ tenantId, times, keys, clock }), 
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
-  startReset: start({ ...flows, agents }),
-  challengeReset: challenge({ ...flows, queue }),
+  startReset: start({ ...flows, agents, policies }),
+  challengeReset: challenge({ ...flows, queue, policies }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
   newPassword: newPassword({
     ...flows,
@@ -125,7 +128,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     room: openRoom(),
     write,
   }),
-  readReset: read(flows),
+  readReset: read({ ...flows, policies }),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),
@@ -139,6 +142,8 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
+  readPolicy: readPolicy({ policies }),
+  changePolicy: changePolicy({ policies }),
   readAudit: readAudit({ audit }),
   status: status({ agents }),
 }

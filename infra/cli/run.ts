@@ -10,9 +10,10 @@ import { faultWord, isFault } from '../../shared/fault.ts'
 import { type ManageOptions, openManage } from '../../shared/manage.ts'
 import { changes } from './changes.ts'
 import { type Command, exitCodes, type Io, UsageError } from './command.ts'
+import { policy } from './policy.ts'
 import { reads } from './reads.ts'
 
-export const commands: Readonly<Record<string, Command>> = { ...reads, ...changes }
+export const commands: Readonly<Record<string, Command>> = { ...reads, ...changes, policy }
 
 /** Where the API is and who signs in; a flag, or the variable. */
 export const connection = {
