@@ -16,7 +16,11 @@ import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAudit } from './audit/audit.ts'
 import { audited } from './audit/audited.ts'
+import { openListing } from './audit/listing.ts'
 import { readAudit } from './audit/read.ts'
+import { removeOldSteps } from './audit/retain.ts'
+import { openSteps } from './audit/steps.ts'
+import { witnessed, witnessedSeal } from './audit/witness.ts'
 import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openPeople } from './entra/graph.ts'
@@ -81,9 +85,11 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 const audit = openAudit({ rows, clock })
+const steps = openSteps({ rows, clock, log })
+const retentionDays = async () => 180
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
-const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
+const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, steps, log })
 const settleInsisting: Settle = (messageId, outcome) => insist(() => settleRequest(messageId, outcome), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
@@ -121,7 +127,7 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
     feature,
     times,
     room: openRoom(),
-    seal: createSeal({ tenantId, times, keys, clock }),
+    seal: witnessedSeal(createSeal({ tenantId, times, keys, clock }), () => 'reset', { steps }),
     ask: asking.ask,
   }),
   readReset: read(flows),
@@ -138,7 +144,7 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
-  readAudit: readAudit({ audit }),
+  readAudit: readAudit({ listing: openListing({ rows, clock, retentionDays }), steps }),
   status: status({ agents }),
 }
 
@@ -149,7 +155,8 @@ for (const one of routes) {
   const changes = method !== 'GET'
   const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
   const plain = handlers[name] as Handler
-  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  const watched = guard ? plain : witnessed(name, plain, { rows, steps, log })
+  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : watched
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
@@ -169,6 +176,10 @@ app.serviceBusQueue('onAgentEvent', {
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
+app.timer('removeOldSteps', {
+  ...triggers.removeOldSteps,
+  handler: async () => void (await removeOldSteps({ rows, tables, clock, retentionDays })),
+})
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
@@ -177,13 +188,9 @@ app.hook.appStart(() => {
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })
 app.hook.appTerminate(async () => {
-  await Promise.race([
-    link
-      .stop()
-      ?.close()
-      .catch(() => {}),
-    clock.sleep(2_000, { unref: true }),
-  ])
+  const closed = link.stop()?.close()
+  const ended = Promise.allSettled([closed, steps.flush({ counts: true })])
+  await Promise.race([ended, clock.sleep(2_000, { unref: true })])
   mail.close()
 })
 

@@ -108,4 +108,5 @@ export const triggers = {
   // Every minute: a reply lives for five (NCRONTAB, six fields).
   sweepReplies: { schedule: '0 * * * * *' },
   keepKeys: { schedule: '0 */15 * * * *' },
+  removeOldSteps: { schedule: '30 7 * * * *' },
 } as const

@@ -46,6 +46,8 @@ export interface Answer {
   cookies?: readonly string[]
   /** WWW-Authenticate (RFC 9110 §11.6.1). */
   challenge?: string
+  /** In the place of the body. */
+  file?: { type: string; text: string; headers: Readonly<Record<string, string>> }
 }
 
 export const problem = (code: ProblemCode, more: { readonly [key: string]: Json | undefined } = {}): Answer => ({

@@ -7,6 +7,7 @@ import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
+import type { CountedName, Step } from '../audit/steps.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
@@ -80,7 +81,8 @@ export async function startTestReset() {
   const mailed: Mailed[] = []
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
-  const world = { writeback: 'up' as Writeback, on: true, people, mailed, queued, logged }
+  const steps: Omit<Step, 'at'>[] = []
+  const world = { writeback: 'up' as Writeback, on: true, people, mailed, queued, logged, steps }
   const deps = {
     rows,
     macs,
@@ -99,6 +101,7 @@ export async function startTestReset() {
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+    steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },
   }
   return {
     cloud,
@@ -118,7 +121,7 @@ export async function startTestReset() {
     renew() {
       Object.assign(world, { writeback: 'up', on: true })
       people.splice(0, people.length, ada)
-      for (const list of [mailed, queued, logged]) list.splice(0)
+      for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },
     close: () => cloud.close(),
   }
