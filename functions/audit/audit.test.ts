@@ -47,7 +47,15 @@ const callOf = (over: object = {}): AdministratorCall<{ reason: string }> => ({
   administrator: ada,
   ...over,
 })
-const said = { event: 'administratorActed', id: 34031, who: ada.id, role: ada.role, action: 'relink', subject: 'subject-1', reason: 'moved to another forest' }
+const said = {
+  event: 'administratorActed',
+  id: 34031,
+  who: ada.id,
+  role: ada.role,
+  action: 'relink',
+  subject: 'subject-1',
+  reason: 'moved to another forest',
+}
 const outcomes = async () => (await listing.page({}, pageSize)).entries.map(({ outcome }) => outcome)
 
 describe('a call that changes something', () => {
@@ -133,7 +141,8 @@ describe('a call that changes something', () => {
 })
 
 describe('GET manage/audit', () => {
-  const read = (query: string) => readAudit({ listing, steps: { flush: async () => {} } })({ ...callOf(), body: undefined, query: new URLSearchParams(query) })
+  const read = (query: string) =>
+    readAudit({ listing, steps: { flush: async () => {} } })({ ...callOf(), body: undefined, query: new URLSearchParams(query) })
 
   it('shows the newest first, and goes on from where a page ended until nothing is left', async () => {
     const actions = Array.from({ length: pageSize + 7 }, (_, n) => `action-${n}`)

@@ -40,7 +40,11 @@ export function openAudit({ rows, clock }: { rows: Pick<Rows, 'insert' | 'put'>;
       await rows.insert<AuditEntry>(auditTable, administrators, rowKey, begun)
       // Not `replace`: a rollover of the state key may have written the row anew meanwhile.
       return async (outcome, request) =>
-        void (await rows.put<AuditEntry>(auditTable, administrators, rowKey, { ...begun, outcome, ...(request !== undefined && { request }) }))
+        void (await rows.put<AuditEntry>(auditTable, administrators, rowKey, {
+          ...begun,
+          outcome,
+          ...(request !== undefined && { request }),
+        }))
     },
   }
 }
