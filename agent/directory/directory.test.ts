@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => sample.close())
 
 test('facts for the heartbeat', async () => {
-  const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0 }
+  const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0, lockoutThreshold: 10, lockoutMinutes: 30 }
   const id = domainIdOf('CORP.example.test')
   expect(id).toHaveLength(8)
   expect(await sample.directory.facts()).toMatchObject([{ id, reachable: true, policy }])

@@ -73,7 +73,14 @@ export interface Domain {
   close(): void
 }
 
-const noPolicy: PolicyFacts = { minLength: 0, historyLength: 0, complexity: false, minAgeMinutes: 0 }
+const noPolicy: PolicyFacts = {
+  minLength: 0,
+  historyLength: 0,
+  complexity: false,
+  minAgeMinutes: 0,
+  lockoutThreshold: 0,
+  lockoutMinutes: 0,
+}
 
 export const domainIdOf = (domain: string): Buffer => createHash('sha256').update(domain.toLowerCase()).digest().subarray(0, 8)
 
