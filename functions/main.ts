@@ -23,7 +23,7 @@ import { openSteps } from './audit/steps.ts'
 import { witnessed, witnessedSeal } from './audit/witness.ts'
 import { openTokenCheck } from './entra/admin-token.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
-import { openPeople } from './entra/graph.ts'
+import { openEntra } from './entra/open.ts'
 import { openTenantKeys } from './entra/tenant-keys.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
@@ -76,7 +76,8 @@ const keyring = openKeyring({ tables, vault, log, clock })
 const { rows, keys } = keyring
 const macs = openMacs(keyring.stateKeys)
 const feature = openFeature({ rows, initiallyOn: settings.WRITEBACK_INITIALLY === 'on', clock })
-const people = openPeople({ graphUrl: settings.GRAPH_URL, credential, clock, ...local })
+const entra = openEntra({ graphUrl: settings.GRAPH_URL, synced: settings.SYNCED_SIGN_IN, credential, clock, log, ...local })
+const { people } = entra
 const mail = openMail({
   url: settings.MAIL_URL,
   from: settings.MAIL_FROM,
@@ -120,7 +121,7 @@ type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? Admini
 const handlers: { [N in RouteName]: HandlerOf<N> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
-  verifyReset: verify({ ...flows, people, agents, log }),
+  verifyReset: verify({ ...flows, ...entra, agents, log }),
   newPassword: newPassword({
     ...flows,
     agents,

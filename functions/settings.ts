@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { Fault, isFault } from '../shared/fault.ts'
 import { checkTimes, defaultTimes, type Times } from '../shared/times.ts'
+import { syncedSignIns } from './entra/sign-in-type.ts'
 
 const ms = z.coerce.number().int().positive()
 const https = z.string().regex(/^https:\/\/[^/]+$/, 'must be https://host, nothing after it')
@@ -26,6 +27,8 @@ export const settingsSchema = z.object({
   AZURE_CLIENT_ID: z.guid(),
   KEY_VAULT_URL: https,
   GRAPH_URL: https.default('https://graph.microsoft.com'),
+  /** How synchronized people of domains that are not federated sign in; asked of Graph where absent, which not every tenant lets applications ask. */
+  SYNCED_SIGN_IN: z.enum(syncedSignIns).optional(),
   /** Origins whose pages may call, separated by commas. */
   PUBLIC_ORIGINS: list(origin),
   /** Where administrators sign in. */

@@ -100,7 +100,14 @@ export const identities = {
     },
     tables,
     storageQueues,
-    graph: ['User.Read.All'],
+    graph: [
+      'User.Read.All',
+      'GroupMember.Read.All',
+      'Domain.Read.All',
+      'OnPremDirectorySynchronization.Read.All',
+      'RoleManagement.Read.Directory',
+      'PrivilegedEligibilitySchedule.Read.AzureADGroup',
+    ],
   },
   agent: {
     serviceBus: { requests: ['Listen'], replies: ['Send'], events: ['Send'] },

@@ -54,6 +54,8 @@ export const events = {
   writebackSwitched: { id: 34045, level: 'warning' },
   agentRevoked: { id: 34046, level: 'warning' },
   agentAdmitted: { id: 34047, level: 'warning' },
+  rolesUnresolved: { id: 34070, level: 'warning' },
+  signInUnknown: { id: 34071, level: 'warning' },
   certificateRenewed: { id: 34050, level: 'info' },
   certificateRemoved: { id: 34051, level: 'info' },
   certificateNotRenewed: { id: 34052, level: 'warning' },

@@ -13,6 +13,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { type Outcome, outcomes } from '../../shared/outcome.ts'
+import type { SignInType } from '../entra/sign-in-type.ts'
 import type { GateName } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
@@ -60,6 +61,12 @@ export interface Flow {
 export interface FlowPerson {
   id: string
   sourceAnchor?: string | undefined
+  /** The on-premises domain, as a DNS name. */
+  domainName?: string | undefined
+  /** How they sign in to the cloud, which decides where the password has to go; absent where Graph did not say. */
+  signIn?: SignInType | undefined
+  /** Holds a directory role or may, or it could not be resolved. */
+  administrator?: true | undefined
   /** The source anchor is not the one this person was first served with, or none that a message can carry. */
   linkChanged?: true | undefined
 }

@@ -8,6 +8,7 @@ import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import type { CountedName, Step } from '../audit/steps.ts'
+import type { SignInType } from '../entra/sign-in-type.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
@@ -21,6 +22,7 @@ export interface TestPerson {
   userPrincipalName: string
   mailAddress?: string
   synchronized: boolean
+  signInDomain: string
   sourceAnchor?: string
   enabled: boolean
 }
@@ -30,6 +32,7 @@ export const ada: TestPerson = {
   userPrincipalName: 'ada@example.test',
   mailAddress: 'ada@home.example.test',
   synchronized: true,
+  signInDomain: 'example.test',
   sourceAnchor: 'YWRhLWFuY2hvcg==',
   enabled: true,
 }
@@ -82,7 +85,17 @@ export async function startTestReset() {
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
   const steps: Omit<Step, 'at'>[] = []
-  const world = { writeback: 'up' as Writeback, on: true, people, mailed, queued, logged, steps }
+  const world = {
+    writeback: 'up' as Writeback,
+    on: true,
+    signIn: 'passThrough' as SignInType,
+    administrator: false,
+    people,
+    mailed,
+    queued,
+    logged,
+    steps,
+  }
   const deps = {
     rows,
     macs,
@@ -96,6 +109,8 @@ export async function startTestReset() {
       byId: async (id: string) => people.find((person) => person.id === id),
       byName: async (name: string) => people.find((person) => person.userPrincipalName === name),
     },
+    signInTypes: { of: async ({ synchronized }: { synchronized: boolean }) => (synchronized ? world.signIn : 'cloudOnly') },
+    roles: { isAdministrator: async () => world.administrator },
     mail: {
       sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
@@ -119,7 +134,7 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false })
       people.splice(0, people.length, ada)
       for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },

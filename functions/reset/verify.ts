@@ -4,22 +4,18 @@
  * A try is spent by a conditional write before its result is told, so that guesses at once cannot share one. For a name
  * nobody has, no code is ever right; the answers are the same.
  */
-import type { Log } from '../../shared/log.ts'
-import { isSourceAnchor } from '../../shared/payload.ts'
 import { isGate } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Agents } from '../relay/agents.ts'
-import { type Challenge, type FlowDeps, type FlowPerson, type FlowRow, openFlow, type RecentFlows, saveFlow } from './flow.ts'
-import { fitsPin } from './pin.ts'
+import { type Challenge, type FlowDeps, type FlowRow, openFlow, type RecentFlows, saveFlow } from './flow.ts'
+import { type PersonDeps, personOf } from './person.ts'
 
-export interface VerifyDeps extends FlowDeps {
-  people: {
-    byId(id: string): Promise<{ id: string; synchronized: boolean; sourceAnchor?: string | undefined; enabled: boolean } | undefined>
-  }
+export interface VerifyDeps extends FlowDeps, PersonDeps {
+  rows: FlowDeps['rows']
+  clock: FlowDeps['clock']
   agents: Pick<Agents, 'writeback'>
   recent: RecentFlows
-  log: Log
 }
 
 export const verify =
@@ -38,7 +34,7 @@ export const verify =
     if (!(await isRight(flow, challenge, code, deps))) return spendTry(flow, deps)
     // Wins the write like any guess before anybody is looked up: one that loses must not be told right by the time it took.
     const won = await saveFlow(flow, {}, deps)
-    const person = await personOf(challenge, deps)
+    const person = challenge.personId === undefined ? undefined : await personOf(challenge.personId, deps)
     if (person === undefined) return spendTry(won, deps)
     const writeback = await deps.agents.writeback()
     deps.recent.keep(await saveFlow(won, { state: 'verified', person, challenge: undefined }, deps))
@@ -50,17 +46,6 @@ export const verify =
 
 const isRight = async (flow: FlowRow, { code, nonce }: Challenge, given: string, { macs }: VerifyDeps): Promise<boolean> =>
   code !== undefined && (await macs.fits(code, 'code', [flow.id, nonce, given]))
-
-async function personOf({ personId }: Challenge, deps: VerifyDeps): Promise<FlowPerson | undefined> {
-  const person = personId === undefined ? undefined : await deps.people.byId(personId)
-  if (!person?.enabled) return undefined
-  const { id, sourceAnchor } = person
-  if (!person.synchronized || sourceAnchor === undefined) return { id }
-  const usable = isSourceAnchor(sourceAnchor)
-  if (usable && (await fitsPin(id, sourceAnchor, deps))) return { id, sourceAnchor }
-  deps.log('linkChanged', { person: id })
-  return { id, ...(usable && { sourceAnchor }), linkChanged: true }
-}
 
 async function spendTry(flow: FlowRow, deps: VerifyDeps): Promise<Answer> {
   const triesLeft = flow.value.triesLeft - 1
