@@ -14,19 +14,13 @@ import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
-import { openAudit } from './audit/audit.ts'
-import { audited } from './audit/audited.ts'
-import { openListing } from './audit/listing.ts'
-import { readAudit } from './audit/read.ts'
-import { removeOldSteps } from './audit/retain.ts'
-import { openSteps } from './audit/steps.ts'
-import { witnessed, witnessedSeal } from './audit/witness.ts'
-import { openTokenCheck } from './entra/admin-token.ts'
+import { openAuditing } from './audit/open.ts'
+import { witnessedSeal } from './audit/witness.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
-import { openTenantKeys } from './entra/tenant-keys.ts'
+import { openTokenChecks } from './entra/token-checks.ts'
 import { deliverChallenge } from './gates/deliver.ts'
-import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
+import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
@@ -85,9 +79,8 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
-const audit = openAudit({ rows, clock })
-const steps = openSteps({ rows, clock, log })
-const retentionDays = async () => 180
+const auditing = openAuditing({ rows, tables, retentionDays: async () => 180, clock, log })
+const { steps } = auditing
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, steps, log })
@@ -117,8 +110,8 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
-type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
-const handlers: { [N in RouteName]: HandlerOf<N> } = {
+type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
@@ -145,19 +138,17 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
-  readAudit: readAudit({ listing: openListing({ rows, clock, retentionDays }), steps }),
+  readAudit: auditing.read,
   status: status({ agents }),
 }
 
-const admit = openAdmission(administrators(settings))
+const admit = openAdmission({ checks: openTokenChecks(settings, { clock, ...local }), authContext: settings.ADMIN_AUTH_CONTEXT, log })
 for (const one of routes) {
   const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
   const changes = method !== 'GET'
-  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
-  const plain = handlers[name] as Handler
-  const watched = guard ? plain : witnessed(name, plain, { rows, steps, log })
-  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : watched
+  const guard = one.auth !== 'anonymous' && { admit: admit.bind(undefined, { ...one, changes }) }
+  const handler = auditing.seen(one, handlers[name] as Handler)
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
@@ -177,10 +168,7 @@ app.serviceBusQueue('onAgentEvent', {
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
-app.timer('removeOldSteps', {
-  ...triggers.removeOldSteps,
-  handler: async () => void (await removeOldSteps({ rows, tables, clock, retentionDays })),
-})
+app.timer('removeOldSteps', { ...triggers.removeOldSteps, handler: auditing.removeOldSteps })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
@@ -194,14 +182,6 @@ app.hook.appTerminate(async () => {
   await Promise.race([ended, clock.sleep(2_000, { unref: true })])
   mail.close()
 })
-
-function administrators({ TENANT_ID, AUTHORITY_URL, ADMIN_AUDIENCE, ADMIN_CLIENT_IDS, ADMIN_AUTH_CONTEXT }: FunctionsSettings) {
-  const tenantUrl = `${AUTHORITY_URL}/${TENANT_ID}`
-  const keys = openTenantKeys({ url: `${tenantUrl}/discovery/v2.0/keys`, ...local })
-  const trusted = ADMIN_AUDIENCE && ADMIN_CLIENT_IDS && { audiences: ADMIN_AUDIENCE, clientIds: ADMIN_CLIENT_IDS }
-  const check = trusted && openTokenCheck({ tenantId: TENANT_ID, issuer: `${tenantUrl}/v2.0`, ...trusted, keys, clock })
-  return { check, tenantUrl, authContext: ADMIN_AUTH_CONTEXT, log }
-}
 
 function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
   if (url !== undefined) return { kind: 'identity', url, credential: identity }

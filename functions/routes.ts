@@ -2,7 +2,8 @@
  * The surface, one table: what can be called, how, and with which body. The entry file and the stand-in host loop over it.
  *
  * `flow` is a public id; what proves that a flow is the caller's own is its secret (cookie, or header for programs).
- * Function keys protect nothing there: people call those routes from a browser. Administrators show a token of the tenant.
+ * Function keys protect nothing there: people call those routes from a browser. Administrators, and people who are signed in
+ * (`user`; `flowOrUser`: or who have a flow), show a token of the tenant.
  */
 import * as z from 'zod'
 import type { Role } from './entra/admin-token.ts'
@@ -89,10 +90,10 @@ export const routes = [
 
 export type Route = {
   name: string
-  method: 'GET' | 'POST' | 'PUT'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   route: string
   body: z.ZodType | undefined
-} & ({ auth: 'anonymous' } | { auth: 'administrator'; role: Role })
+} & ({ auth: 'anonymous' | 'user' | 'flowOrUser' } | { auth: 'administrator'; role: Role })
 
 export type RouteName = (typeof routes)[number]['name']
 type RouteOf<N extends RouteName> = Extract<(typeof routes)[number], { name: N }>

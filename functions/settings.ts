@@ -37,6 +37,8 @@ export const settingsSchema = z.object({
   ADMIN_AUDIENCE: list(z.string().min(1)).optional(),
   /** Client ids of the programs that may bring administrators, separated by commas. */
   ADMIN_CLIENT_IDS: list(z.guid()).optional(),
+  /** Client ids of the programs through which everybody may sign in, to see to their own methods; with ADMIN_AUDIENCE. */
+  USER_CLIENT_IDS: list(z.guid()).optional(),
   /** Authentication context that a change needs, if any. */
   ADMIN_AUTH_CONTEXT: z
     .string()
@@ -76,6 +78,7 @@ export function readSettings(environment: Environment) {
   }
   if ((given['ADMIN_AUDIENCE'] === undefined) !== (given['ADMIN_CLIENT_IDS'] === undefined))
     problems.push('both of ADMIN_AUDIENCE and ADMIN_CLIENT_IDS, or neither')
+  if (given['USER_CLIENT_IDS'] !== undefined && given['ADMIN_AUDIENCE'] === undefined) problems.push('ADMIN_AUDIENCE with USER_CLIENT_IDS')
   const times = readTimes(given, problems)
   const localCa = readLocalCa(given, problems)
   if (problems.length > 0 || !parsed.success || !times) throw invalid(problems)

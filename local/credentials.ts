@@ -16,7 +16,7 @@ export interface Credentials {
   /** One each; more than run at first, for those that are started later. */
   agents: Principal[]
   sasKeys: Record<IdentityName, string>
-  /** Who may sign in as an administrator, and through what. */
+  /** Who may sign in, and through what: the first program brings administrators, the second everybody. */
   administration: Administration
 }
 
@@ -29,8 +29,11 @@ export const newCredentials = (agents: number): Credentials => ({
   agents: Array.from({ length: agents }, principal),
   sasKeys: { functions: sasKey(), agent: sasKey() },
   administration: {
-    api: { clientId: randomUUID(), uri: 'api://password-writeback', scope: 'manage' },
-    programs: [{ clientId: randomUUID(), redirectUris: [] }],
+    api: { clientId: randomUUID(), uri: 'api://password-writeback', scopes: ['manage', 'me'] },
+    programs: [
+      { clientId: randomUUID(), redirectUris: [], scopes: ['manage'] },
+      { clientId: randomUUID(), redirectUris: [], scopes: ['me'] },
+    ],
     people: staff.map((person) => ({ ...person, objectId: randomUUID() })),
   },
 })

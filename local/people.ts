@@ -1,11 +1,12 @@
 /** The people of the sample forests as the cloud directory knows them, each once, and one who exists in the cloud alone. */
 import { randomUUID } from 'node:crypto'
 import type { SampleForest, SampleUser } from './directory/seed.ts'
+import type { Person } from './entra/people.ts'
 import type { NewUser } from './graph/users.ts'
 
 const domainOf = (upn: string) => upn.split('@')[1] ?? ''
 
-export const cloudUser = (user: SampleUser): NewUser => ({
+export const cloudUser = (user: SampleUser): NewUser & { id: string } => ({
   id: randomUUID(),
   userPrincipalName: user.upn,
   displayName: user.displayName,
@@ -16,13 +17,15 @@ export const cloudUser = (user: SampleUser): NewUser => ({
   onPremisesSamAccountName: user.sam,
 })
 
-export const cloudOnly: NewUser = {
+export const cloudOnly: NewUser & { id: string } = {
+  id: randomUUID(),
   userPrincipalName: 'cloud.only@corp.example.test',
   displayName: 'Cloud Only',
   mail: 'cloud.only@corp.example.test',
 }
 /** Synchronized once, deleted on-premises since. */
-export const vanished: NewUser = {
+export const vanished: NewUser & { id: string } = {
+  id: randomUUID(),
   userPrincipalName: 'gone.away@corp.example.test',
   displayName: 'Gone Away',
   mail: 'gone.away@corp.example.test',
@@ -30,8 +33,16 @@ export const vanished: NewUser = {
   onPremisesImmutableId: Buffer.alloc(16, 7).toString('base64'),
 }
 
+/** The same person as the tenant signs them in: without any role. */
+export const asSignedIn = ({ id, userPrincipalName: upn, displayName }: NewUser & { id: string }): Person => ({
+  objectId: id,
+  upn,
+  name: displayName ?? upn,
+  roles: [],
+})
+
 /** Who has an account in several forests is one person in the cloud, under the name of the first. */
-export function cloudPeople(...forests: SampleForest[]): NewUser[] {
+export function cloudPeople(...forests: SampleForest[]): (NewUser & { id: string })[] {
   const byAnchor = new Map<string, SampleUser>()
   for (const user of forests.flatMap(({ users }) => users)) if (!byAnchor.has(user.immutableId)) byAnchor.set(user.immutableId, user)
   return [...[...byAnchor.values()].map(cloudUser), cloudOnly, vanished]

@@ -16,7 +16,7 @@ import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from '.
 import type { SampleForest } from './directory/seed.ts'
 import type { Administration } from './entra/people.ts'
 import { equipAgent } from './equip-agent.ts'
-import { cloudPeople } from './people.ts'
+import { asSignedIn, cloudPeople } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
 import { call } from './reset-client.ts'
@@ -156,11 +156,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directory = { url: entra.addresses.tenant, key: directoryKey, ca: authority.ca }
     const trust = { issuer: entra.addresses.issuer, jwksUrl: entra.addresses.jwksUrl, ca: authority.ca }
     const ours = { ...queues, requests: { ...queues.requests, lockMs: times.lockMs } }
+    const people = cloudPeople(...forests.map(({ forest }) => forest))
     const [bus, vault, graph] = await Promise.all([
       begin('bus', { queues: ours, rules: sasRules(credentials), tls, entra: { ...trust, principals: owners(credentials) } }),
       begin('vault', { tls, entra: trust, authority: entra.addresses.tenant, principals: owners(credentials) }),
-      begin('graph', { tls, entra: trust, directory, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
+      begin('graph', { tls, entra: trust, directory, users: people }),
     ])
+    for (const person of people) await entra.call('addPerson', asSignedIn(person))
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)
     const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }

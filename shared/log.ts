@@ -45,6 +45,7 @@ export const events = {
   evidenceBroken: { id: 34021, level: 'error' },
   administratorActed: { id: 34031, level: 'warning' },
   administratorRefused: { id: 34030, level: 'warning' },
+  userRefused: { id: 34035, level: 'warning' },
   keysUnavailable: { id: 34016, level: 'error' },
   rolloverAdopted: { id: 34040, level: 'info' },
   rolloverUnproved: { id: 34041, level: 'error' },

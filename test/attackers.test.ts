@@ -45,7 +45,7 @@ describe('whoever reads the secrets of the vault and has every message', () => {
 
 describe('whoever has the keys of the Functions host, or an administrator’s token', () => {
   test('finds no route that a host key opens', () => {
-    expect(routes.filter(({ auth }) => !['anonymous', 'administrator'].includes(auth))).toEqual([])
+    expect(routes.filter(({ auth }) => !['anonymous', 'flowOrUser', 'user', 'administrator'].includes(auth))).toEqual([])
   })
 
   test('finds no administrators’ route that takes a password or names one, and each asks for a role', () => {

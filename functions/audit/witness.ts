@@ -37,10 +37,7 @@ const counted: Readonly<Record<string, CountedName>> = {
   'verifyReset.429': 'flowClosed',
 }
 
-/** Who shows a token instead of a flow. */
-type Seen = Call & { user?: { id: string } }
-
-async function see(route: string, call: Seen, { status, body }: Answer, { rows, steps }: WitnessDeps): Promise<void> {
+async function see(route: string, call: Call, { status, body }: Answer, { rows, steps }: WitnessDeps): Promise<void> {
   const event = counted[`${route}.${status}`]
   if (event !== undefined) return steps.count(event)
   const id = flowIdOf(call)

@@ -26,6 +26,7 @@ const statuses: Record<ProblemCode, number> = {
   tooManyCodes: 429,
   tooManyTries: 429,
   lengthRequired: 411,
+  noSignIn: 503,
   noAdministrators: 503,
   unavailable: 503,
   inDoubt: 503,
