@@ -69,7 +69,7 @@ export const events = {
   flowClosed: { id: 34073, level: 'warning' },
   gatePassed: { id: 34074, level: 'info' },
   submitted: { id: 34075, level: 'info' },
-  answered: { id: 34076, level: 'info' },
+  outcomeTold: { id: 34076, level: 'info' },
   auditLost: { id: 34079, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events

@@ -124,8 +124,8 @@ describe('the list', () => {
   it('tells the ids that administrators know', async () => {
     const outcomes = { reset: 31002, change: 31007, adminReset: 31010, unlock: 31002 } as const
     for (const operation of ['reset', 'change', 'adminReset', 'unlock'] as const) {
-      steps.add({ event: 'answered', operation, outcome: 'done' })
-      steps.add({ event: 'answered', operation, outcome: 'policy.history' })
+      steps.add({ event: 'outcomeTold', operation, outcome: 'done' })
+      steps.add({ event: 'outcomeTold', operation, outcome: 'policy.history' })
       steps.add({ event: 'submitted', operation })
     }
     await steps.flush()

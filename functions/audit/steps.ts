@@ -15,7 +15,7 @@ import { auditTable, dayPartition, newPlace } from './place.ts'
 
 export type StepName = Extract<
   EventName,
-  'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed' | 'gatePassed' | 'submitted' | 'answered' | 'settled'
+  'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed' | 'gatePassed' | 'submitted' | 'outcomeTold' | 'settled'
 >
 export type CountedName = Extract<StepName, 'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed'>
 

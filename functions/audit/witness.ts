@@ -46,7 +46,7 @@ async function see(route: string, call: Call, { status, body }: Answer, { rows, 
   if (!passed && outcome === undefined) return
   const flow = id === undefined ? undefined : (await rows.read<Flow>(flowTable, id, 'flow'))?.value
   const facts = { flow: id, subject: flow?.person?.id ?? call.user?.id }
-  if (outcome !== undefined) steps.add({ event: 'answered', ...facts, request: requestOf(flow, outcome), outcome })
+  if (outcome !== undefined) steps.add({ event: 'outcomeTold', ...facts, request: requestOf(flow, outcome), outcome })
   else if (flow) for (const step of storyOf(flow, String(body['gate']), body['state'] === 'verified')) steps.add({ ...step, ...facts })
 }
 
