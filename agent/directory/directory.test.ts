@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../shared/clock.ts'
+import { domainIdOf } from '../../shared/event.ts'
 import { isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
 import { endpointOf, openConnection } from './connection.ts'
 import { authority, clockByHand, faultOf, fine, host, nothing, placeOf, type Sample, startSample } from './directory.fixture.ts'
-import { domainIdOf, openDomain } from './domain.ts'
+import { openDomain } from './domain.ts'
 
 let sample: Sample
 let hand: ReturnType<typeof clockByHand>

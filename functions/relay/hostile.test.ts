@@ -1,4 +1,5 @@
 /** Whatever lies on `events` and `replies`: heard, or settled, where it is authentic; else completed in silence. */
+
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -13,6 +14,7 @@ import { defaultTimes } from '../../shared/times.ts'
 import { anyBytes, bent, distorted, hostileCbor, hostileText } from '../../test/hostile.ts'
 import { events, replies } from '../../test/vectors/messages.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
+import { resetOf } from '../reset/new-password.ts'
 import type { Turn } from '../reset/turn.ts'
 import { openAgents } from './agents.ts'
 import { onAgentEvent } from './events.ts'
@@ -178,7 +180,7 @@ test('any traceparent: the 25 bytes it stands for travel along, or none', async 
   } as unknown as Turn
   await fc.assert(
     fc.asyncProperty(given, async (traceparent) => {
-      const { body, id } = await seal(turn, Secret.fromText('Quite-Different-77'), traceparent)
+      const { body, id } = await seal(turn, resetOf(Secret.fromText('Quite-Different-77')), traceparent)
       const { trace } = openRequest(body, key, tenantId, id)
       const well = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent ?? '')
       expect(trace?.toString('hex')).toBe(well ? traceparent?.slice(3).replaceAll('-', '') : undefined)
