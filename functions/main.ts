@@ -10,9 +10,12 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
+import { generatePassword } from './admin/generate.ts'
 import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
+import { readStatus } from './admin/status.ts'
+import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAuditing } from './audit/open.ts'
 import { witnessedSeal } from './audit/witness.ts'
@@ -36,7 +39,7 @@ import { createAsk } from './relay/ask.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
-import { createSeal } from './relay/seal.ts'
+import { createSeal, createSealCheck } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
@@ -111,20 +114,24 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const sealing = { tenantId, times, keys, clock }
+const sending = { ...flows, agents, feature, times, room: openRoom(), seal: createSeal(sealing), ask: asking.ask }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents }),
   challengeReset: challenge({ ...flows, queue }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
-  newPassword: newPassword({
-    ...flows,
-    agents,
-    feature,
-    times,
-    room: openRoom(),
-    seal: witnessedSeal(createSeal({ tenantId, times, keys, clock }), () => 'reset', { steps }),
-    ask: asking.ask,
-  }),
+  newPassword: newPassword({ ...sending, seal: witnessedSeal(sending.seal, { steps }) }),
   readReset: read(flows),
+  ...openUsers({
+    ...sending,
+    ...entra,
+    inquire: asking.inquire,
+    sealCheck: createSealCheck(sealing),
+    generate: async () => generatePassword(),
+    steps,
+    log,
+  }),
+  readStatus: readStatus(rolling),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),

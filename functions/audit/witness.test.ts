@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { answerOf } from '../http/answers.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import { problem } from '../http/problem.ts'
+import type { Question } from '../relay/ask.ts'
+import type { SealTurn } from '../relay/seal.ts'
 import { challenge } from '../reset/challenge.ts'
 import { start } from '../reset/start.ts'
 import { ada, callOf, startTestReset, storeDown, type TestReset } from '../reset/test-reset.ts'
@@ -93,11 +95,8 @@ it('a flow that cannot be read afterwards changes no answer; the log says that a
 })
 
 it('what is sealed is submitted', async () => {
-  const seal = witnessedSeal(
-    async (_turn: { person: { id: string } }, _wish: string) => ({ messageId: 'm1' }),
-    () => 'change',
-    test.deps,
-  )
-  await seal({ person: { id: 'p1' } }, 'a wish')
-  expect(test.world.steps).toEqual([{ event: 'submitted', request: 'm1', subject: 'p1', operation: 'change' }])
+  const question = { messageId: 'm1' } as Question
+  const seal = witnessedSeal(async () => question, test.deps)
+  expect(await seal({ person: { id: 'p1' } } as SealTurn, { operation: 'unlock', actor: 'self' }, undefined)).toBe(question)
+  expect(test.world.steps).toEqual([{ event: 'submitted', request: 'm1', subject: 'p1', operation: 'unlock' }])
 })

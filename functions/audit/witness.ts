@@ -7,9 +7,9 @@
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import { type OutcomeKind, outcomes } from '../../shared/outcome.ts'
-import type { Operation } from '../../shared/payload.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
+import type { Seal } from '../relay/seal.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries } from '../reset/flow.ts'
 import type { Rows } from '../store/rows.ts'
 import type { CountedName, Step, Steps } from './steps.ts'
@@ -52,14 +52,10 @@ async function see(route: string, call: Call, { status, body }: Answer, { rows, 
 
 /** The request is in the log by then, and goes to the store behind it: a crash in between leaves the log alone. */
 export const witnessedSeal =
-  <T extends { person: { id: string } }, A extends unknown[], Q extends { messageId: string }>(
-    seal: (turn: T, ...rest: A) => Promise<Q>,
-    operationOf: (...rest: A) => Operation,
-    { steps }: Pick<WitnessDeps, 'steps'>,
-  ) =>
-  async (turn: T, ...rest: A): Promise<Q> => {
-    const question = await seal(turn, ...rest)
-    steps.add({ event: 'submitted', request: question.messageId, subject: turn.person.id, operation: operationOf(...rest) })
+  (seal: Seal, { steps }: Pick<WitnessDeps, 'steps'>): Seal =>
+  async (turn, wish, traceparent) => {
+    const question = await seal(turn, wish, traceparent)
+    steps.add({ event: 'submitted', request: question.messageId, subject: turn.person.id, operation: wish.operation })
     return question
   }
 
