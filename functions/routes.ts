@@ -57,7 +57,7 @@ export const routes = [
     route: 'manage/users/{id}/check',
     auth: 'administrator',
     role: 'Writeback.Helpdesk',
-    body: z.strictObject({ reason: reason.optional() }),
+    body: z.strictObject({ reason }),
   },
   { name: 'readStatus', method: 'GET', route: 'manage/status', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
   {

@@ -129,7 +129,7 @@ describe('who may', () => {
   it('the help desk touches no administrator, by no operation; an administrator may', async () => {
     test.world.administrator = true
     const users = openUsers(deps())
-    for (const answer of [await reset(), await users.unlockUser(call({ reason: 'x' })), await users.checkUser(call({}))])
+    for (const answer of [await reset(), await users.unlockUser(call({ reason: 'x' })), await users.checkUser(call({ reason: 'x' }))])
       expect(answer).toEqual(problem('administratorsOnly'))
     expect(asked).toEqual([])
     expect((await reset({}, eva)).status).toBe(200)
@@ -168,7 +168,7 @@ describe('what is not sent', () => {
     const users = openUsers(deps())
     expect(await reset()).toMatchObject(expected)
     expect(await users.unlockUser(call({ reason: 'x' }))).toMatchObject(expected)
-    expect(await users.checkUser(call({}))).toMatchObject(expected)
+    expect(await users.checkUser(call({ reason: 'x' }))).toMatchObject(expected)
     expect(asked).toEqual([])
   })
 
@@ -190,11 +190,11 @@ describe('unlock and check', () => {
 
   it('a check tells what speaks against a reset, and that nobody answered', async () => {
     const users = openUsers(deps())
-    expect(await users.checkUser(call({}))).toMatchObject({ status: 200, body: { code: 'done', user: ada.id } })
+    expect(await users.checkUser(call({ reason: 'x' }))).toMatchObject({ status: 200, body: { code: 'done', user: ada.id } })
     outcome = { kind: 'accountDisabled' }
-    expect(await users.checkUser(call({}))).toMatchObject({ status: 403, body: { code: 'accountDisabled' } })
+    expect(await users.checkUser(call({ reason: 'x' }))).toMatchObject({ status: 403, body: { code: 'accountDisabled' } })
     answered = false
-    expect(await users.checkUser(call({}))).toMatchObject({ status: 503, body: { code: 'directoryUnavailable' } })
+    expect(await users.checkUser(call({ reason: 'x' }))).toMatchObject({ status: 503, body: { code: 'directoryUnavailable' } })
     expect(test.world.steps).toEqual([])
   })
 })

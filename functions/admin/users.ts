@@ -69,7 +69,7 @@ export const unlockUser = (deps: UsersDeps): AdministratorHandler<{ reason: stri
 const checkedWithinMs = 10_000
 
 /** Changes nothing, so it needs no turn. */
-export const checkUser = (deps: UsersDeps): AdministratorHandler<{ reason?: string | undefined }> =>
+export const checkUser = (deps: UsersDeps): AdministratorHandler<{ reason: string }> =>
   handled('checkUser', deps, async (_call, person) => {
     const { linkChanged, sourceAnchor, id } = person
     const told = (outcome: Outcome, more = {}) => forAdministrators('check', answerOf(outcome), { user: id, ...more })
