@@ -1,5 +1,5 @@
 /**
- * A password nobody has chosen: 16 characters of four kinds, none that looks like another one, each as likely as any.
+ * A password nobody has chosen: 16 characters of four kinds, none that looks like another one, all equally likely.
  *
  * Drawn anew until all kinds are there, which favours none of those that fit. About 93 bits.
  */

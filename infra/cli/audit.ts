@@ -9,8 +9,8 @@ export type Filters = Partial<Record<(typeof filters)[number], string | undefine
 const formats = ['csv', 'jsonl']
 
 export const audit: Command = {
-  usage: `audit [--before PLACE] ${filters.map((name) => `[--${name} …]`).join(' ')} [--format csv|jsonl]`,
-  summary: 'what administrators did and the steps of people, newest first; --format: all of it, to its end',
+  usage: `audit [--before PLACE] ${filters.map((name) => `[--${name} …]`).join(' ')} [--format FORMAT]`,
+  summary: 'what administrators did and the steps of people, newest first; FORMAT csv or jsonl: all of it, to its end',
   async run(given) {
     const { format } = given
     if (format !== undefined && !formats.includes(format)) throw new UsageError(`--format takes ${formats.join(' or ')}`)

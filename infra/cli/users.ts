@@ -8,9 +8,9 @@ import { type Command, exitCodes, json, plain, refusal, UsageError } from './com
 const paths: Readonly<Record<string, string>> = { reset: 'password', unlock: 'unlock', check: 'check' }
 
 export const users: Command = {
-  usage: 'users reset|unlock|check USER --reason TEXT [--keep]',
+  usage: 'users VERB USER --reason TEXT [--keep]',
   summary:
-    'for a cloud user (object id): a generated password, to be changed at the next sign-in unless --keep; unlock; ask whether a reset would work',
+    'VERB reset: a generated password for a cloud user (object id), to be changed at the next sign-in unless --keep; unlock; check: ask whether a reset would work',
   async run(given) {
     const { args, reason, keep, manage, io } = given
     const [verb = '', user] = args
