@@ -65,6 +65,14 @@ export const events = {
   certificateExpiring: { id: 34053, level: 'error' },
   certificateExpired: { id: 34054, level: 'error' },
   coreDumpsOn: { id: 34060, level: 'warning' },
+  flowStarted: { id: 34070, level: 'info' },
+  codeAsked: { id: 34071, level: 'info' },
+  gateFailed: { id: 34072, level: 'warning' },
+  flowClosed: { id: 34073, level: 'warning' },
+  gatePassed: { id: 34074, level: 'info' },
+  submitted: { id: 34075, level: 'info' },
+  outcomeTold: { id: 34076, level: 'info' },
+  auditLost: { id: 34079, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 

@@ -59,6 +59,8 @@ export interface Flow {
   /** The request under way or the last one; `until`: when its answer was due. */
   request?: { id: string; until: number } | undefined
   outcome?: Outcome | undefined
+  /** The administrator who ordered it: then nobody has the flow's secret. */
+  by?: string | undefined
 }
 
 /** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */

@@ -7,6 +7,7 @@ import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
+import type { CountedName, Step } from '../audit/steps.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
@@ -86,6 +87,7 @@ export async function startTestReset() {
   const mailed: Mailed[] = []
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
+  const steps: Omit<Step, 'at'>[] = []
   const world = {
     writeback: 'up' as Writeback,
     on: true,
@@ -96,6 +98,7 @@ export async function startTestReset() {
     mailed,
     queued,
     logged,
+    steps,
   }
   const deps = {
     policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
@@ -118,6 +121,7 @@ export async function startTestReset() {
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+    steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },
   }
   return {
     cloud,
@@ -137,7 +141,7 @@ export async function startTestReset() {
     renew() {
       Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, policy: {} })
       people.splice(0, people.length, ada)
-      for (const list of [mailed, queued, logged]) list.splice(0)
+      for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },
     close: () => cloud.close(),
   }
