@@ -49,6 +49,31 @@ export const routes = [
     body: z.strictObject({ reason }),
   },
   {
+    name: 'resetUser',
+    method: 'POST',
+    route: 'manage/users/{id}/password',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason, newPassword: z.string().optional(), mustChange: z.boolean().optional() }),
+  },
+  {
+    name: 'unlockUser',
+    method: 'POST',
+    route: 'manage/users/{id}/unlock',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason }),
+  },
+  {
+    name: 'checkUser',
+    method: 'POST',
+    route: 'manage/users/{id}/check',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason }),
+  },
+  { name: 'readStatus', method: 'GET', route: 'manage/status', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
+  {
     name: 'readWriteback',
     method: 'GET',
     route: 'manage/writeback',
@@ -132,4 +157,5 @@ export const triggers = {
   // Every minute: a reply lives for five (NCRONTAB, six fields).
   sweepReplies: { schedule: '0 * * * * *' },
   keepKeys: { schedule: '0 */15 * * * *' },
+  removeOldSteps: { schedule: '30 7 * * * *' },
 } as const

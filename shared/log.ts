@@ -67,12 +67,22 @@ export const events = {
   agentAdmitted: { id: 34047, level: 'warning' },
   rolesUnresolved: { id: 34070, level: 'warning' },
   signInUnknown: { id: 34071, level: 'warning' },
+  cloudPasswordPending: { id: 34001, level: 'info' },
+  cloudPasswordFailed: { id: 34072, level: 'warning' },
   certificateRenewed: { id: 34050, level: 'info' },
   certificateRemoved: { id: 34051, level: 'info' },
   certificateNotRenewed: { id: 34052, level: 'warning' },
   certificateExpiring: { id: 34053, level: 'error' },
   certificateExpired: { id: 34054, level: 'error' },
   coreDumpsOn: { id: 34060, level: 'warning' },
+  flowStarted: { id: 34070, level: 'info' },
+  codeAsked: { id: 34071, level: 'info' },
+  gateFailed: { id: 34072, level: 'warning' },
+  flowClosed: { id: 34073, level: 'warning' },
+  gatePassed: { id: 34074, level: 'info' },
+  submitted: { id: 34075, level: 'info' },
+  outcomeTold: { id: 34076, level: 'info' },
+  auditLost: { id: 34079, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events
 

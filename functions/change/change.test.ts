@@ -4,7 +4,6 @@ import type { PolicyFacts } from '../../shared/payload.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import type { Call } from '../http/edge.ts'
-import type { Question } from '../relay/ask.ts'
 import type { Wish } from '../relay/seal.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
@@ -38,11 +37,10 @@ function changes(outcome: Outcome, over: Partial<ChangeDeps> = {}) {
     attempts: openAttempts(test.deps),
     policyOf: async () => plain,
     refusalMs: 1,
-    seal: async (_, wish) => {
+    write: async (_, wish) => {
       sent.push(wish)
-      return {} as Question
+      return outcome
     },
-    ask: async () => outcome,
     ...over,
   }
   const send = (flow: TestFlow, more: Partial<Call> = {}) => change(deps)(flow.call<ChangeBody>({ flow: flow.id, ...passwords }, more))

@@ -10,16 +10,15 @@ import type { Secret } from '../../shared/secret.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
-import type { Ask } from '../relay/ask.ts'
-import type { Seal } from '../relay/seal.ts'
 import type { Room } from '../reset/room.ts'
 import { type TurnDeps, takeTurn } from '../reset/turn.ts'
+import type { Write } from '../reset/write.ts'
 import { type Attempts, attemptsOf } from './attempts.ts'
 import { type OwnFlowDeps, ownFlow } from './own-flow.ts'
 import { fixedTime, isAbout, isAccepted, masked, wrongPassword } from './refusal.ts'
 
-export interface ChangeDeps extends TurnDeps, OwnFlowDeps, Pick<Ask, 'ask'> {
-  seal: Seal
+export interface ChangeDeps extends TurnDeps, OwnFlowDeps {
+  write: Write
   room: Room
   attempts: Attempts
   /** Of the person's domain; without a name, the strictest of all. Undefined: nobody is there who could say. */
@@ -63,9 +62,8 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   const turn = await takeTurn(await own.onFlow(), deps, wish)
   if (turn.kind === 'refused') return masked(turn.answer, state)
   if (!(await deps.attempts.take(person.id, policy))) return own.shown(await turn.conclude(wrongPassword))
-  const sealed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
-  const question = await deps.seal(turn, sealed, call.traceparent)
-  const outcome = await deps.ask(question, call.deadline)
+  const changed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
+  const outcome = await deps.write(turn, changed, call)
   if (isAccepted(outcome)) await deps.attempts.giveBack(person.id).catch(() => {})
   return own.shown(await turn.conclude(outcome))
 }

@@ -59,6 +59,8 @@ export interface Flow {
   /** The request under way or the last one; `until`: when its answer was due. */
   request?: FlowRequest | undefined
   outcome?: Outcome | undefined
+  /** The administrator who ordered it: then nobody has the flow's secret. */
+  by?: string | undefined
 }
 
 export interface FlowRequest {

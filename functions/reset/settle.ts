@@ -7,6 +7,7 @@
 import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
+import type { Steps } from '../audit/steps.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowTable, stateAfter } from './flow.ts'
 import { toldAs } from './told.ts'
@@ -16,6 +17,7 @@ export interface SettleDeps {
   rows: Pick<Rows, 'read' | 'replace'>
   people: { byId(id: string): Promise<{ mailAddress?: string | undefined } | undefined> }
   mail: { sendOutcome(to: string, outcome: Outcome): Promise<void> }
+  steps: Pick<Steps, 'add'>
   log: Log
 }
 
@@ -47,8 +49,10 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
     if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
   }
-  deps.log('settled', { request: messageId, flow: request.value.flow, outcome: outcome.kind })
-  await tell(row.value.person?.id, outcome, deps)
+  const { person, by } = row.value
+  deps.steps.add({ event: 'settled', request: messageId, flow: request.value.flow, outcome: outcome.kind, subject: person?.id, who: by })
+  // Who reset somebody else's password is told by the audit; the person did not ask for it.
+  if (by === undefined) await tell(person?.id, outcome, deps)
 }
 
 /** The outcome is recorded; a mail that cannot be sent is logged and does not undo that. */

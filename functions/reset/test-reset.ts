@@ -7,6 +7,7 @@ import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
+import type { CountedName, Step } from '../audit/steps.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
 import { openAuthenticators } from '../gates/authenticators.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
@@ -15,8 +16,10 @@ import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
+import type { SealTurn } from '../relay/seal.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret, recentFlows } from './flow.ts'
+import type { Turn } from './turn.ts'
 
 export interface TestPerson {
   id: string
@@ -85,6 +88,7 @@ export async function startTestReset() {
   const mailed: Mailed[] = []
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
+  const steps: Omit<Step, 'at'>[] = []
   const world = {
     writeback: 'up' as Writeback,
     on: true,
@@ -95,6 +99,7 @@ export async function startTestReset() {
     mailed,
     queued,
     logged,
+    steps,
   }
   const deps = {
     authenticators: openAuthenticators({ rows, clock }),
@@ -118,6 +123,7 @@ export async function startTestReset() {
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+    steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },
   }
   return {
     cloud,
@@ -137,10 +143,17 @@ export async function startTestReset() {
     renew() {
       Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, policy: {} })
       people.splice(0, people.length, ada)
-      for (const list of [mailed, queued, logged]) list.splice(0)
+      for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },
     close: () => cloud.close(),
   }
+}
+
+/** A turn of whoever is on-premises. */
+export function sealable(turn: Turn): SealTurn {
+  const { sourceAnchor } = turn.person
+  if (sourceAnchor === undefined) throw new Error('in the cloud alone')
+  return { ...turn, person: { ...turn.person, sourceAnchor } }
 }
 
 export const storeDown = () => new Fault('STORE_UNAVAILABLE', 'table storage failed (test)')

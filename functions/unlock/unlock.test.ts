@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
-import type { Question } from '../relay/ask.ts'
 import type { Wish } from '../relay/seal.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
 import { startTestReset, type TestReset } from '../reset/test-reset.ts'
+import type { Write } from '../reset/write.ts'
 import { unlock } from './unlock.ts'
 
 let test: TestReset
@@ -20,11 +20,11 @@ beforeEach(() => {
 
 function unlocks(outcome: Outcome) {
   const sent: Wish[] = []
-  const seal = async (_: unknown, wish: Wish) => {
+  const write: Write = async (_, wish) => {
     sent.push(wish)
-    return {} as Question
+    return outcome
   }
-  return { sent, send: unlock({ ...test.deps, room: openRoom(), seal, ask: async () => outcome }) }
+  return { sent, send: unlock({ ...test.deps, room: openRoom(), write }) }
 }
 
 describe('an unlock', () => {

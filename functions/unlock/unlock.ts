@@ -5,17 +5,15 @@
  */
 import type { Call } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
-import type { Ask } from '../relay/ask.ts'
-import type { Seal } from '../relay/seal.ts'
 import type { Room } from '../reset/room.ts'
 import { type TurnDeps, takeTurn } from '../reset/turn.ts'
+import type { Write } from '../reset/write.ts'
 
 export const unlock =
-  (deps: TurnDeps & { seal: Seal; room: Room } & Pick<Ask, 'ask'>) =>
+  (deps: TurnDeps & { write: Write; room: Room }) =>
   async (call: Call): Promise<Answer> => {
     using place = deps.room.enter()
     const turn = await takeTurn(call, deps, { hasRoom: place !== undefined, operation: 'unlock' })
     if (turn.kind === 'refused') return turn.answer
-    const question = await deps.seal(turn, { operation: 'unlock', actor: 'self' }, call.traceparent)
-    return turn.conclude(await deps.ask(question, call.deadline))
+    return turn.conclude(await deps.write(turn, { operation: 'unlock', actor: 'self' }, call))
   }
