@@ -82,6 +82,8 @@ export interface FlowPerson {
   signIn?: SignInType | undefined
   /** Holds a directory role or may, or it could not be resolved. */
   administrator?: true | undefined
+  /** Is not in the group whose members may use this. */
+  notEligible?: true | undefined
   /** The source anchor is not the one this person was first served with, or none that a message can carry. */
   linkChanged?: true | undefined
 }

@@ -8,6 +8,7 @@ import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import type { Steps } from '../audit/steps.ts'
+import { lateOutcome } from '../operations.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowTable, stateAfter } from './flow.ts'
 import { toldAs } from './told.ts'
@@ -36,7 +37,8 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
   const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
   if (!request || !row || row.value.request?.id !== messageId) return
   if (!awaitsOutcome(row.value)) return
-  const outcome = toldAs(found, row.value.request.operation)
+  const { operation } = row.value.request
+  const outcome = toldAs(lateOutcome(found, operation ?? 'reset', row.value.person?.signIn), operation)
   try {
     await deps.rows.replace<Flow>(
       flowTable,

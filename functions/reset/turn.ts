@@ -1,5 +1,6 @@
 /**
- * The gate before sending: a verified flow, a person whose password is known to be somewhere, a service that is up where it is needed, and one request at a time.
+ * The gate before sending: a verified flow, a password whose place is known, a service that is up where it is needed, and one request
+ * at a time.
  *
  * `takeTurn` either answers (nothing was sent) or gives a turn: the flow is `submitted`, the person's lease is held.
  * `conclude` writes the outcome; a turn that is given up before anything was sent puts the flow back. Either way the lease
@@ -12,6 +13,7 @@ import type { Times } from '../../shared/times.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
+import { placeOf } from '../operations.ts'
 import type { Agents } from '../relay/agents.ts'
 import {
   type Flow,
@@ -81,16 +83,18 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   const refused = (outcome: Outcome) => answered(answerOf(outcome, { state }))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
+  // For somebody else an administrator may: the group says who helps themselves.
+  if (person.notEligible && flow.value.by === undefined) return refused({ kind: 'notEligible' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
-  if (person.sourceAnchor === undefined && person.signIn !== 'cloudOnly') return refused({ kind: 'cloudOnly' })
-  if (person.sourceAnchor !== undefined && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+  const place = placeOf(wish.operation ?? 'reset', person.signIn)
+  if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return refused({ kind: 'cloudOnly' })
+  if (place !== 'cloud' && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
   if (!wish.hasRoom) return refused({ kind: 'busy' })
 
   const id = newId()
   const request = {
     id: messageIdOf(id),
     until: deps.clock.now() + deps.times.answerMs,
-    from: state,
     ...(wish.operation && { operation: wish.operation }),
   }
   const submitting = submit(flow, request, person.id, deps)
