@@ -51,6 +51,7 @@ import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
+import { createWrite } from './reset/write.ts'
 import { type AuthOf, type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
@@ -115,6 +116,7 @@ const keepKeys = async () => {
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
 const rolling = { rollover, feature, agents, times, clock, log }
+const write = createWrite({ seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask, cloudPasswords: entra.cloudPasswords })
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
@@ -127,8 +129,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     feature,
     times,
     room: openRoom(),
-    seal: createSeal({ tenantId, times, keys, clock }),
-    ask: asking.ask,
+    write,
   }),
   readReset: read({ ...flows, policies }),
   relink: relink({ rows, clock, people, log }),

@@ -61,7 +61,7 @@ const shownAgent = ({ agent, version, heardAt, linkProven, stopping, revokedAt, 
   linkProven,
   stopping,
   revoked: revokedAt !== undefined,
-  domains,
+  domains: domains.map(({ policy, ...domain }) => ({ ...domain, ...(policy && { policy: { ...policy } }) })),
   packageKeys,
   passwordKeys,
 })

@@ -1,0 +1,32 @@
+/**
+ * The password policy of a domain, as the agents that reach it say: the strictest, where two were read at different times.
+ *
+ * It is the domain's. A fine-grained policy of one person is known to the directory alone (operation `check`).
+ */
+import { domainIdOf } from '../../shared/event.ts'
+import type { PolicyFacts } from '../../shared/payload.ts'
+import type { Agents } from './agents.ts'
+
+/** Undefined: nobody that is live reaches a domain of this DNS name. */
+export type PolicyOf = (domainName: string) => Promise<PolicyFacts | undefined>
+
+export const createPolicyOf =
+  ({ agents }: { agents: Pick<Agents, 'live'> }): PolicyOf =>
+  async (domainName) => {
+    const id = domainIdOf(domainName).toString('hex')
+    const said = (await agents.live()).flatMap(({ domains }) => domains.flatMap((each) => (each.id === id && each.policy) || []))
+    return said.length === 0 ? undefined : said.reduce(strictest)
+  }
+
+export function strictest(one: PolicyFacts, other: PolicyFacts): PolicyFacts {
+  const thresholds = [one.lockoutThreshold, other.lockoutThreshold].filter((each) => each > 0)
+  return {
+    minLength: Math.max(one.minLength, other.minLength),
+    historyLength: Math.max(one.historyLength, other.historyLength),
+    complexity: one.complexity || other.complexity,
+    minAgeMinutes: Math.max(one.minAgeMinutes, other.minAgeMinutes),
+    // 0: nobody is ever locked out.
+    lockoutThreshold: thresholds.length === 0 ? 0 : Math.min(...thresholds),
+    lockoutMinutes: Math.max(one.lockoutMinutes, other.lockoutMinutes),
+  }
+}
