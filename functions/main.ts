@@ -10,13 +10,17 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
+import { generatePassword } from './admin/generate.ts'
 import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
+import { readStatus } from './admin/status.ts'
+import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
-import { openAudit } from './audit/audit.ts'
-import { audited } from './audit/audited.ts'
-import { readAudit } from './audit/read.ts'
+import { openAuditing } from './audit/open.ts'
+import { submittedStep } from './audit/witness.ts'
+import { openAttempts } from './change/attempts.ts'
+import { change } from './change/change.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
@@ -38,10 +42,11 @@ import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
+import { createPolicyOf } from './relay/domain-policy.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
-import { createSeal } from './relay/seal.ts'
+import { createSeal, createSealCheck } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
@@ -59,6 +64,7 @@ import type { StorageConnection } from './store/connection.ts'
 import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
+import { unlock } from './unlock/unlock.ts'
 
 const settings = readSettings(process.env)
 const clock = systemClock
@@ -85,12 +91,14 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
-const audit = openAudit({ rows, clock })
 const policies = openPolicies({ rows, clock })
+const retentionDays = async () => (await policies.current()).auditDays
+const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
+const { steps } = auditing
 const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
-const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
+const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, steps, log })
 const settleInsisting: Settle = (messageId, outcome) => insist(() => settleRequest(messageId, outcome), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
@@ -116,22 +124,36 @@ const keepKeys = async () => {
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
 const rolling = { rollover, feature, agents, times, clock, log }
-const write = createWrite({ seal: createSeal({ tenantId, times, keys, clock }), ask: asking.ask, cloudPasswords: entra.cloudPasswords })
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const sealing = { tenantId, times, keys, clock }
+const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
   verifyReset: verify({ ...flows, ...entra, policies, authenticators, agents, log }),
-  newPassword: newPassword({
-    ...flows,
-    agents,
-    feature,
-    times,
-    room: openRoom(),
-    write,
+  newPassword: newPassword(sending),
+  unlock: unlock(sending),
+  change: change({
+    ...sending,
+    ...entra,
+    log,
+    attempts: openAttempts({ rows, clock }),
+    policyOf: createPolicyOf({ agents }),
+    refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),
+  ...openUsers({
+    ...sending,
+    ...entra,
+    inquire: asking.inquire,
+    sealCheck: createSealCheck(sealing),
+    generate: async () => generatePassword(),
+    steps,
+    log,
+  }),
+  readStatus: readStatus(rolling),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),
@@ -148,7 +170,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   ...openMethods({ authenticators, people, mail, clock, log }),
   readPolicy: readPolicy({ policies }),
   changePolicy: changePolicy({ policies }),
-  readAudit: readAudit({ audit }),
+  readAudit: auditing.read,
   status: status({ agents }),
 }
 
@@ -158,8 +180,7 @@ for (const one of routes) {
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
   const changes = method !== 'GET'
   const guard = one.auth !== 'anonymous' && { admit: admit.bind(undefined, { ...one, changes }) }
-  const plain = handlers[name] as Handler
-  const handler = one.auth === 'administrator' && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  const handler = auditing.seen(one, handlers[name] as Handler)
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
@@ -179,6 +200,7 @@ app.serviceBusQueue('onAgentEvent', {
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
+app.timer('removeOldSteps', { ...triggers.removeOldSteps, handler: auditing.removeOldSteps })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
@@ -187,13 +209,9 @@ app.hook.appStart(() => {
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })
 app.hook.appTerminate(async () => {
-  await Promise.race([
-    link
-      .stop()
-      ?.close()
-      .catch(() => {}),
-    clock.sleep(2_000, { unref: true }),
-  ])
+  const closed = link.stop()?.close()
+  const ended = Promise.allSettled([closed, steps.flush({ counts: true })])
+  await Promise.race([ended, clock.sleep(2_000, { unref: true })])
   mail.close()
 })
 

@@ -26,6 +26,14 @@ export const routes = [
     auth: 'anonymous',
     body: z.strictObject({ newPassword: z.string() }),
   },
+  { name: 'unlock', method: 'POST', route: 'reset/{flow}/unlock', auth: 'anonymous', body: undefined },
+  {
+    name: 'change',
+    method: 'POST',
+    route: 'change',
+    auth: 'flowOrUser',
+    body: z.strictObject({ flow: text(64).optional(), currentPassword: z.string(), newPassword: z.string() }),
+  },
   { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
   { name: 'readMethods', method: 'GET', route: 'me/methods', auth: 'user', body: undefined },
   { name: 'startTotp', method: 'POST', route: 'me/methods/totp', auth: 'user', body: undefined },
@@ -40,6 +48,31 @@ export const routes = [
     role: 'Writeback.Admin',
     body: z.strictObject({ reason }),
   },
+  {
+    name: 'resetUser',
+    method: 'POST',
+    route: 'manage/users/{id}/password',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason, newPassword: z.string().optional(), mustChange: z.boolean().optional() }),
+  },
+  {
+    name: 'unlockUser',
+    method: 'POST',
+    route: 'manage/users/{id}/unlock',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason }),
+  },
+  {
+    name: 'checkUser',
+    method: 'POST',
+    route: 'manage/users/{id}/check',
+    auth: 'administrator',
+    role: 'Writeback.Helpdesk',
+    body: z.strictObject({ reason }),
+  },
+  { name: 'readStatus', method: 'GET', route: 'manage/status', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
   {
     name: 'readWriteback',
     method: 'GET',
@@ -124,4 +157,5 @@ export const triggers = {
   // Every minute: a reply lives for five (NCRONTAB, six fields).
   sweepReplies: { schedule: '0 * * * * *' },
   keepKeys: { schedule: '0 */15 * * * *' },
+  removeOldSteps: { schedule: '30 7 * * * *' },
 } as const

@@ -15,7 +15,7 @@ import { driven, type RolloverHandlerDeps } from './rollover.ts'
 
 export interface WritebackDeps extends Pick<RolloverHandlerDeps, 'rollover' | 'times' | 'clock' | 'log'> {
   feature: Pick<Feature, 'state' | 'turn'>
-  agents: Pick<Agents, 'all' | 'writeback'>
+  agents: Pick<Agents, 'all' | 'live' | 'writeback'>
   offboard: Probe['offboard']
 }
 
@@ -54,7 +54,18 @@ async function switchOff(reason: string, by: string, { feature, offboard, log }:
   await offboard().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 }
 
-const shownAgent = ({ agent, version, heardAt, linkProven, stopping, revokedAt, domains, packageKeys, passwordKeys }: HeardAgent) => ({
+const shownAgent = ({
+  agent,
+  version,
+  heardAt,
+  linkProven,
+  stopping,
+  revokedAt,
+  domains,
+  packageKeys,
+  passwordKeys,
+  counters,
+}: HeardAgent) => ({
   agent,
   version,
   heardAt,
@@ -64,4 +75,5 @@ const shownAgent = ({ agent, version, heardAt, linkProven, stopping, revokedAt, 
   domains: domains.map(({ policy, ...domain }) => ({ ...domain, ...(policy && { policy: { ...policy } }) })),
   packageKeys,
   passwordKeys,
+  ...(counters && { counters: { ...counters } }),
 })

@@ -125,10 +125,10 @@ function flowSecret(request: HttpRequest, flowId: string): string | undefined {
   return cookie?.[1] ?? request.headers.get(secretHeader) ?? undefined
 }
 
-function toResponse({ status, body, cookies = [], challenge }: Answer): HttpResponseInit {
-  const type = status < 400 ? 'application/json' : 'application/problem+json'
-  const headers = new Headers({ 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+function toResponse({ status, body, cookies = [], challenge, file }: Answer): HttpResponseInit {
+  const type = file?.type ?? (status < 400 ? 'application/json' : 'application/problem+json')
+  const headers = new Headers({ ...file?.headers, 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   if (challenge !== undefined) headers.set('www-authenticate', challenge)
   for (const cookie of cookies) headers.append('set-cookie', cookie)
-  return { status, headers, body: JSON.stringify(body) }
+  return { status, headers, body: file?.text ?? JSON.stringify(body) }
 }

@@ -23,7 +23,7 @@ export function codeMessage(code: string, validMinutes: number, at: number): Mes
 }
 
 export function outcomeMessage(outcome: Outcome, at: number): Message {
-  const { subject, happened, advice } = messages[outcomes[outcome.kind].effect]
+  const { subject, happened, advice } = outcome.kind === 'unlocked' ? unlocked : messages[outcomes[outcome.kind].effect]
   const follows =
     outcome.kind === 'doneCloudPending' ? ['Cloud services follow within a few minutes; until then they may ask for the old one.'] : []
   return { subject, text: paragraphs(`${happened} This was on ${when(at)}.`, ...follows, advice) }
@@ -72,6 +72,12 @@ const messages = {
       'Try the new password first, then the old one. We will write to you again when we know. If it was not you, call your administrator at once.',
   },
 } as const satisfies Record<Effect, { subject: string; happened: string; advice: string }>
+
+const unlocked = {
+  subject: 'Your account was unlocked',
+  happened: 'Your account was unlocked. Your password was not changed by that.',
+  advice: 'If it was not you, tell your administrator.',
+}
 
 const paragraphs = (...texts: string[]): string => `${texts.join('\n\n')}\n`
 

@@ -8,7 +8,7 @@
  * Of a revoked agent nothing is accepted any more.
  */
 import type { Clock } from '../../shared/clock.ts'
-import type { AgentEvent, DomainState } from '../../shared/event.ts'
+import type { AgentEvent, Counters, DomainState } from '../../shared/event.ts'
 import { isFault } from '../../shared/fault.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Rows } from '../store/rows.ts'
@@ -22,6 +22,8 @@ export interface AgentRow {
   stopping: boolean
   version?: string | undefined
   linkProven: boolean
+  /** Since it started. */
+  counters?: Counters | undefined
   domains: { id: string; reachable: boolean; policy?: PolicyFacts }[]
   packageKeys: string[]
   passwordKeys: string[]
@@ -163,6 +165,7 @@ function merge(event: AgentEvent, known: AgentRow | undefined, heardAt: number):
         stopping: false,
         version: event.version,
         linkProven: event.linkProven,
+        counters: event.counters,
         domains: event.domains.map(domainRow),
         packageKeys: event.packageKeys.map((version) => version.toString('hex')),
         passwordKeys: event.passwordKeys.map((version) => version.toString('hex')),

@@ -7,6 +7,7 @@ import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
+import type { CountedName, Step } from '../audit/steps.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
 import { openAuthenticators } from '../gates/authenticators.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
@@ -87,16 +88,19 @@ export async function startTestReset() {
   const mailed: Mailed[] = []
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
+  const steps: Omit<Step, 'at'>[] = []
   const world = {
     writeback: 'up' as Writeback,
     on: true,
     signIn: 'passThrough' as SignInType,
     administrator: false,
+    member: true,
     policy: {} as Partial<Policy>,
     people,
     mailed,
     queued,
     logged,
+    steps,
   }
   const deps = {
     authenticators: openAuthenticators({ rows, clock }),
@@ -114,12 +118,14 @@ export async function startTestReset() {
       byName: async (name: string) => people.find((person) => person.userPrincipalName === name),
     },
     signInTypes: { of: async ({ synchronized }: { synchronized: boolean }) => (synchronized ? world.signIn : 'cloudOnly') },
+    groups: { isMember: async () => world.member },
     roles: { isAdministrator: async () => world.administrator },
     mail: {
       sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+    steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },
   }
   return {
     cloud,
@@ -137,9 +143,9 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, policy: {} })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, member: true, policy: {} })
       people.splice(0, people.length, ada)
-      for (const list of [mailed, queued, logged]) list.splice(0)
+      for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },
     close: () => cloud.close(),
   }
