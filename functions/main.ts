@@ -33,6 +33,8 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { changePolicy, readPolicy } from './policy/manage.ts'
+import { openPolicies } from './policy/row.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
@@ -82,7 +84,8 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
-const auditing = openAuditing({ rows, tables, retentionDays: async () => 180, clock, log })
+const policies = openPolicies({ rows, clock })
+const auditing = openAuditing({ rows, tables, retentionDays: async () => (await policies.current()).auditDays, clock, log })
 const { steps } = auditing
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
@@ -117,11 +120,11 @@ type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A 
 const sealing = { tenantId, times, keys, clock }
 const sending = { ...flows, agents, feature, times, room: openRoom(), seal: createSeal(sealing), ask: asking.ask }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
-  startReset: start({ ...flows, agents }),
-  challengeReset: challenge({ ...flows, queue }),
+  startReset: start({ ...flows, agents, policies }),
+  challengeReset: challenge({ ...flows, queue, policies }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
   newPassword: newPassword({ ...sending, seal: witnessedSeal(sending.seal, { steps }) }),
-  readReset: read(flows),
+  readReset: read({ ...flows, policies }),
   ...openUsers({
     ...sending,
     ...entra,
@@ -145,6 +148,8 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
+  readPolicy: readPolicy({ policies }),
+  changePolicy: changePolicy({ policies }),
   readAudit: auditing.read,
   status: status({ agents }),
 }

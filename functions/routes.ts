@@ -7,6 +7,7 @@
  */
 import * as z from 'zod'
 import type { Role } from './entra/admin-token.ts'
+import { policyFields } from './policy/row.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
@@ -108,6 +109,16 @@ export const routes = [
     auth: 'administrator',
     role: 'Writeback.Admin',
     body: z.strictObject({ reason }),
+  },
+  { name: 'readPolicy', method: 'GET', route: 'manage/policy', auth: 'administrator', role: 'Writeback.Helpdesk', body: undefined },
+  {
+    name: 'changePolicy',
+    method: 'PUT',
+    route: 'manage/policy',
+    auth: 'administrator',
+    role: 'Writeback.Admin',
+    // As it was read, changed: whoever leaves a field out does not know of it.
+    body: z.strictObject({ ...policyFields, revision: z.int().min(0), reason }),
   },
   { name: 'readAudit', method: 'GET', route: 'manage/audit', auth: 'administrator', role: 'Writeback.Admin', body: undefined },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },

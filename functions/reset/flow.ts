@@ -3,9 +3,13 @@
  *
  *            challenge              verify               password              reply
  *   started ──────────▶ challenged ───────▶ verified ──────────▶ submitted ──────────▶ settled
- *                         │  ▲  │ 5 wrong      ▲                    │                     ▲ │ policy refusal:
- *                  again  └──┘  └──▶ closed    └────────────────────┘                     └─┘ back to verified;
- *                                               nothing was sent             unknown: settled later, by reply or event
+ *                       │ ▲  │    │            ▲ ▲                  │                     ▲ │ policy refusal:
+ *                 again └─┘  │    │            │ └──────────────────┘                     └─┘ back to verified;
+ *               two gates    │    │ 5 wrong    │  nothing was sent           unknown: settled later, by reply or event
+ *               are needed   │    ▼            │
+ *                            │  closed ◀─┐     │
+ *                            ▼   5 wrong │     │ verify, by another gate
+ *                          halfway ──────┴─────┘
  *
  * Every step is one conditional write (ETag), so that two tabs or two guesses at once cannot both take it. A flow lives
  * for 15 minutes; one that was submitted stays readable for a day, so that a late outcome can be seen.
@@ -14,7 +18,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { type Outcome, outcomes } from '../../shared/outcome.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
-import type { GateName } from '../gates/gate.ts'
+import type { FirstGate, GateName } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Macs } from '../keys/mac.ts'
@@ -26,10 +30,10 @@ export const maxTries = 5
 export const maxChallenges = 3
 const readableMs = 24 * 3_600_000
 
-export type FlowState = 'started' | 'challenged' | 'verified' | 'submitted' | 'settled' | 'closed'
+export type FlowState = 'started' | 'challenged' | 'halfway' | 'verified' | 'submitted' | 'settled' | 'closed'
 
 export interface Challenge {
-  gate: GateName
+  gate: FirstGate
   nonce: string
   expiresAt: number
   /** HMAC of the code, once it was sent. */
@@ -49,6 +53,8 @@ export interface Flow {
   triesLeft: number
   challengesLeft: number
   challenge?: Challenge | undefined
+  /** Gates that were passed, each counts once. The person is who passed the first. */
+  passed?: readonly GateName[] | undefined
   person?: FlowPerson | undefined
   /** The request under way or the last one; `until`: when its answer was due. */
   request?: { id: string; until: number } | undefined

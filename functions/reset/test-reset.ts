@@ -13,6 +13,7 @@ import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret, recentFlows } from './flow.ts'
@@ -90,6 +91,7 @@ export async function startTestReset() {
     on: true,
     signIn: 'passThrough' as SignInType,
     administrator: false,
+    policy: {} as Partial<Policy>,
     people,
     mailed,
     queued,
@@ -97,6 +99,7 @@ export async function startTestReset() {
     steps,
   }
   const deps = {
+    policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
     rows,
     macs,
     clock,
@@ -134,7 +137,7 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, policy: {} })
       people.splice(0, people.length, ada)
       for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },

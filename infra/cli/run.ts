@@ -11,10 +11,11 @@ import { type ManageOptions, openManage } from '../../shared/manage.ts'
 import { filters } from './audit.ts'
 import { changes } from './changes.ts'
 import { type Command, exitCodes, type Io, UsageError } from './command.ts'
+import { policy } from './policy.ts'
 import { reads } from './reads.ts'
 import { users } from './users.ts'
 
-export const commands: Readonly<Record<string, Command>> = { ...reads, users, ...changes }
+export const commands: Readonly<Record<string, Command>> = { ...reads, users, ...changes, policy }
 
 /** Where the API is and who signs in; a flag, or the variable. */
 export const connection = {
