@@ -18,7 +18,7 @@ import { readStatus } from './admin/status.ts'
 import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAuditing } from './audit/open.ts'
-import { witnessedSeal } from './audit/witness.ts'
+import { witnessedWrite } from './audit/witness.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
@@ -51,6 +51,7 @@ import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
+import { createWrite } from './reset/write.ts'
 import { type AuthOf, type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
@@ -115,19 +116,21 @@ const keepKeys = async () => {
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
 const rolling = { rollover, feature, agents, times, clock, log }
+const sealing = { tenantId, times, keys, clock }
+const write = createWrite({ seal: createSeal(sealing), ask: asking.ask, cloudPasswords: entra.cloudPasswords })
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
-const sealing = { tenantId, times, keys, clock }
-const sending = { ...flows, agents, feature, times, room: openRoom(), seal: createSeal(sealing), ask: asking.ask }
+const sending = { ...flows, agents, feature, times, room: openRoom() }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
-  newPassword: newPassword({ ...sending, seal: witnessedSeal(sending.seal, { steps }) }),
+  newPassword: newPassword({ ...sending, write: witnessedWrite(write, { steps }) }),
   readReset: read({ ...flows, policies }),
   ...openUsers({
     ...sending,
     ...entra,
+    write,
     inquire: asking.inquire,
     sealCheck: createSealCheck(sealing),
     generate: async () => generatePassword(),

@@ -120,4 +120,7 @@ export const identities = {
   },
 } as const satisfies Record<string, Identity>
 
+/** Rights of the functions at Graph that a tenant may add: with the first, they also set passwords in the cloud directory (docs/operations.md). */
+export const optionalGraph = ['User-PasswordProfile.ReadWrite.All'] as const
+
 export type IdentityName = keyof typeof identities

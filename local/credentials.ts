@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { type IdentityName, identities } from '../infra/topology.ts'
 import type { SasRule } from './bus/authorization.ts'
 import type { Administration } from './entra/people.ts'
+import type { ManagedIdentity } from './entra/principals.ts'
 
 export interface Principal {
   clientId: string
@@ -66,8 +67,8 @@ export function busConnectionString(
 }
 
 /** As the tenant knows them. */
-export const principalsOf = ({ functions, agents, administration }: Credentials) => ({
-  functions: { ...functions, identityHeader: functions.secret },
+export const principalsOf = ({ functions, agents, administration }: Credentials, granted: ManagedIdentity['granted'] = []) => ({
+  functions: { ...functions, identityHeader: functions.secret, granted },
   agents,
   administration,
 })

@@ -1,10 +1,24 @@
-/** The people of the sample forests as the cloud directory knows them, each once, and one who exists in the cloud alone. */
+/**
+ * The people of the sample forests as the cloud directory knows them, each once, and one who exists in the cloud alone.
+ *
+ * How they sign in: whoever is named as federated has a name in a federated domain, though the account is in a forest of ours; all
+ * others with an account are synchronized by password hash or not, as the tenant says.
+ */
 import { randomUUID } from 'node:crypto'
 import type { SampleForest, SampleUser } from './directory/seed.ts'
 import type { Person } from './entra/people.ts'
+import type { Domain } from './graph/operations.ts'
 import type { NewUser } from './graph/users.ts'
 
 const domainOf = (upn: string) => upn.split('@')[1] ?? ''
+
+export const federatedDomain = 'fed.example.test'
+
+/** Of the tenant: those of the forests, and the federated one. */
+export const cloudDomains = (...forests: SampleForest[]): Domain[] => [
+  ...[...new Set(forests.flatMap(({ users }) => users.map(({ upn }) => domainOf(upn))))].map((id) => ({ id })),
+  { id: federatedDomain, federated: true },
+]
 
 export const cloudUser = (user: SampleUser): NewUser & { id: string } => ({
   id: randomUUID(),
@@ -15,6 +29,12 @@ export const cloudUser = (user: SampleUser): NewUser & { id: string } => ({
   onPremisesImmutableId: user.immutableId,
   onPremisesDomainName: domainOf(user.upn),
   onPremisesSamAccountName: user.sam,
+})
+
+/** The same person, under a name in the federated domain. */
+export const federated = <U extends NewUser>(user: U): U => ({
+  ...user,
+  userPrincipalName: `${user.onPremisesSamAccountName}@${federatedDomain}`,
 })
 
 export const cloudOnly: NewUser & { id: string } = {

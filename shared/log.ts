@@ -57,6 +57,8 @@ export const events = {
   agentAdmitted: { id: 34047, level: 'warning' },
   rolesUnresolved: { id: 34070, level: 'warning' },
   signInUnknown: { id: 34071, level: 'warning' },
+  cloudPasswordPending: { id: 34001, level: 'info' },
+  cloudPasswordFailed: { id: 34072, level: 'warning' },
   certificateRenewed: { id: 34050, level: 'info' },
   certificateRemoved: { id: 34051, level: 'info' },
   certificateNotRenewed: { id: 34052, level: 'warning' },

@@ -6,7 +6,7 @@ import { messageIdOf, newId } from '../../shared/seal.ts'
 import { audited } from '../audit/audited.ts'
 import type { AdministratorCall } from '../http/edge.ts'
 import { problem } from '../http/problem.ts'
-import type { Question, Sealed } from '../relay/ask.ts'
+import type { Sealed } from '../relay/ask.ts'
 import type { Wish } from '../relay/seal.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
@@ -39,15 +39,14 @@ const deps = (): UsersDeps => ({
   ...test.deps,
   room: openRoom(),
   generate: async () => generated,
-  async seal(turn, wish) {
+  async write(turn, wish) {
     asked.push({ wish, text: textOf(wish) })
     await turn.findable
-    return { messageId: messageIdOf(turn.id) } as Question
+    return outcome
   },
   async sealCheck() {
     return { messageId: messageIdOf(newId()) } as Sealed
   },
-  ask: async () => outcome,
   inquire: async () => (answered ? { outcome: outcome as never, agentId: Buffer.alloc(16), spentMs: [0, 0, 0, 0] } : undefined),
 })
 const call = <B>(body: B, administrator: AdministratorCall['administrator'] = hal, id = ada.id): AdministratorCall<B> => ({
@@ -116,7 +115,13 @@ describe('a reset', () => {
 
   it('waits its turn: another request about the same person is under way', async () => {
     const first = Promise.withResolvers<Outcome>()
-    const under = reset({}, hal, { ask: () => first.promise })
+    const under = reset({}, hal, {
+      async write(turn, wish) {
+        await turn.findable
+        asked.push({ wish, text: undefined })
+        return first.promise
+      },
+    })
     await expect.poll(() => asked.length).toBe(1)
     expect(await reset({}, eva)).toMatchObject({ status: 503, body: { code: 'busy', effect: 'notChanged' } })
     first.resolve({ kind: 'done' })
@@ -144,12 +149,12 @@ describe('who may', () => {
   })
 
   it('one administrator acts on so many in an hour, also where many calls come at once; another is not held up', async () => {
-    const nobody = { people: { byId: async () => ({ ...ada, signInDomain: 'x', synchronized: false }) } }
-    const answers = await Promise.all(Array.from({ length: actsPerHour + 5 }, () => reset({}, eva, nobody)))
+    test.world.on = false
+    const answers = await Promise.all(Array.from({ length: actsPerHour + 5 }, () => reset({}, eva)))
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(5)
-    expect((await reset({}, hal, nobody)).status).toBe(409)
+    expect((await reset({}, hal)).status).toBe(403)
     test.cloud.pass(3_600_000)
-    expect((await reset({}, eva, nobody)).status).toBe(409)
+    expect((await reset({}, eva)).status).toBe(403)
   })
 })
 
@@ -159,8 +164,11 @@ describe('what is not sent', () => {
     ['no agent is there', () => Object.assign(test.world, { writeback: 'down' }), { status: 503, body: { code: 'serviceDown' } }],
     ['there is no such person', () => test.world.people.splice(0), { status: 404, body: { code: 'unknownUser' } }],
     [
-      'the person is in the cloud alone',
-      () => test.world.people.splice(0, 1, { ...ada, synchronized: false }),
+      'the person has no source anchor',
+      () => {
+        const { sourceAnchor: _, ...bare } = ada
+        test.world.people.splice(0, 1, bare)
+      },
       { status: 409, body: { code: 'cloudOnly' } },
     ],
   ])('%s', async (_why, make, expected) => {

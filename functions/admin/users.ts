@@ -15,16 +15,17 @@ import { answerOf } from '../http/answers.ts'
 import type { AdministratorCall, AdministratorHandler } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Ask } from '../relay/ask.ts'
-import type { Seal, SealCheck, Wish } from '../relay/seal.ts'
+import type { SealCheck, Wish } from '../relay/seal.ts'
 import { type Flow, type FlowPerson, flowLifeMs, flowTable, newFlowId, newFlowSecret } from '../reset/flow.ts'
 import { type PersonDeps, personOf } from '../reset/person.ts'
 import type { Room } from '../reset/room.ts'
 import { type TurnDeps, takeTurn } from '../reset/turn.ts'
+import type { Write } from '../reset/write.ts'
 import { mayAct } from './ceiling.ts'
 import { forAdministrators, type UserOperation } from './users-answer.ts'
 
-export interface UsersDeps extends TurnDeps, Omit<PersonDeps, keyof TurnDeps>, Pick<Ask, 'ask' | 'inquire'> {
-  seal: Seal
+export interface UsersDeps extends TurnDeps, Omit<PersonDeps, keyof TurnDeps>, Pick<Ask, 'inquire'> {
+  write: Write
   sealCheck: SealCheck
   room: Room
   steps: Pick<Steps, 'add'>
@@ -114,9 +115,8 @@ async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWi
   if (turn.kind === 'refused') return forAdministrators(operation, turn.answer, facts)
   const request = messageIdOf(turn.id)
   const step = { flow: own.params['flow'], request, subject: person.id, who: call.administrator.id, operation }
-  const question = await deps.seal(turn, wish, call.traceparent)
   deps.steps.add({ event: 'submitted', ...step })
-  const outcome = await deps.ask(question, call.deadline)
+  const outcome = await deps.write(turn, wish, call)
   const answer = await turn.conclude(outcome)
   deps.steps.add({ event: 'outcomeTold', ...step, outcome: outcome.kind })
   return forAdministrators(operation, answer, { ...facts, request })

@@ -210,11 +210,13 @@ describe('an old day', () => {
 
   it('that is large takes several runs, each bounded', async () => {
     days = 30
+    for (let n = 0; n < 25; n += 1) await run()
+    await clock.advance(2 * dayMs)
     const partition = dayPartition(clock.now() - 31 * dayMs)
     const blank = { partitionKey: partition, v: '', d: 'of somebody else’s making', w: '', m: '' }
     for (let n = 0; n < removedPerRun + 50; n += 1) await tables.upsert('audit', { ...blank, rowKey: `r${n}` })
     const counts: number[] = []
-    for (let n = 0; n < 25; n += 1) counts.push(await run())
+    for (let n = 0; n < 3; n += 1) counts.push(await run())
     expect(counts.filter((count) => count > 0)).toEqual([removedPerRun, 50])
   })
 

@@ -7,10 +7,11 @@
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import { type OutcomeKind, outcomes } from '../../shared/outcome.ts'
+import { messageIdOf } from '../../shared/seal.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
-import type { Seal } from '../relay/seal.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries } from '../reset/flow.ts'
+import type { Write } from '../reset/write.ts'
 import type { Rows } from '../store/rows.ts'
 import type { CountedName, Step, Steps } from './steps.ts'
 
@@ -50,13 +51,12 @@ async function see(route: string, call: Call, { status, body }: Answer, { rows, 
   else if (flow) for (const step of storyOf(flow, String(body['gate']), body['state'] === 'verified')) steps.add({ ...step, ...facts })
 }
 
-/** The request is in the log by then, and goes to the store behind it: a crash in between leaves the log alone. */
-export const witnessedSeal =
-  (seal: Seal, { steps }: Pick<WitnessDeps, 'steps'>): Seal =>
-  async (turn, wish, traceparent) => {
-    const question = await seal(turn, wish, traceparent)
-    steps.add({ event: 'submitted', request: question.messageId, subject: turn.person.id, operation: wish.operation })
-    return question
+/** In the log before anything is sent, and in the store behind it. */
+export const witnessedWrite =
+  (write: Write, { steps }: Pick<WitnessDeps, 'steps'>): Write =>
+  async (turn, wish, call) => {
+    steps.add({ event: 'submitted', request: messageIdOf(turn.id), subject: turn.person.id, operation: wish.operation })
+    return write(turn, wish, call)
   }
 
 /** In the address; of a change, in the body. */

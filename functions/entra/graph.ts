@@ -106,9 +106,18 @@ export function openGraph({ graphUrl, credential, timeoutMs = 8_000, clock = sys
     list: (path, { noneIf } = {}) => inTime((signal) => pages(path, noneIf, signal)),
     async change(path, body, signal) {
       const patch = { method: 'PATCH', body, headers: jsonHeaders() } as const
-      return answerOf(await inTime((own) => send(AbortSignal.any([own, signal]), root + path, patch)))
+      return answerOf(await inTime((own) => unlessAborted(signal, send(AbortSignal.any([own, signal]), root + path, patch))))
     },
   }
+}
+
+/** A sign-in that hangs does not look at the signal. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 const jsonHeaders = () => createHttpHeaders({ 'content-type': 'application/json' })

@@ -1,5 +1,7 @@
 /** All that is asked of the cloud directory, composed once. */
+import { openCloudPasswords } from './cloud-password.ts'
 import { type GraphOptions, openGraph } from './graph.ts'
+import { openGroups } from './groups.ts'
 import { openPeople } from './people.ts'
 import { openRoles } from './roles.ts'
 import { openSignInTypes, type SignInTypesDeps } from './sign-in-type.ts'
@@ -8,7 +10,9 @@ export function openEntra({ log, synced, ...options }: GraphOptions & Pick<SignI
   const graph = openGraph(options)
   return {
     people: openPeople(graph),
+    groups: openGroups(graph),
     roles: openRoles(graph, log),
+    cloudPasswords: openCloudPasswords(graph, log),
     signInTypes: openSignInTypes({ graph, synced, clock: options.clock, log }),
   }
 }

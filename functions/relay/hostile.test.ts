@@ -15,9 +15,9 @@ import { anyBytes, bent, distorted, hostileCbor, hostileText } from '../../test/
 import { events, replies } from '../../test/vectors/messages.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import { resetOf } from '../reset/new-password.ts'
-import type { Turn } from '../reset/turn.ts'
 import { openAgents } from './agents.ts'
 import { onAgentEvent } from './events.ts'
+import type { SealTurn } from './seal.ts'
 import { createSeal } from './seal.ts'
 import { sweepReplies } from './sweep.ts'
 import { askTest } from './test-ask.ts'
@@ -177,7 +177,7 @@ test('any traceparent: the 25 bytes it stands for travel along, or none', async 
     recorded: Promise.resolve(),
     submittedAt: 0,
     giveBack: () => Promise.reject(new Error('given back')),
-  } as unknown as Turn
+  } as unknown as SealTurn
   await fc.assert(
     fc.asyncProperty(given, async (traceparent) => {
       const { body, id } = await seal(turn, resetOf(Secret.fromText('Quite-Different-77')), traceparent)

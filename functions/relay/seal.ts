@@ -21,7 +21,9 @@ export type Wish = { actor: Actor } & (
 )
 
 /** What a request needs of whoever has the person's turn (reset/turn.ts). */
-export type SealTurn = Pick<Turn, 'id' | 'person' | 'submittedAt' | 'findable' | 'recorded' | 'giveBack'>
+export type SealTurn = Pick<Turn, 'id' | 'submittedAt' | 'findable' | 'recorded' | 'giveBack'> & {
+  person: Turn['person'] & { sourceAnchor: string }
+}
 
 export type Seal = (turn: SealTurn, wish: Wish, traceparent: string | undefined) => Promise<Question>
 

@@ -15,8 +15,10 @@ import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
+import type { SealTurn } from '../relay/seal.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret, recentFlows } from './flow.ts'
+import type { Turn } from './turn.ts'
 
 export interface TestPerson {
   id: string
@@ -143,6 +145,13 @@ export async function startTestReset() {
     },
     close: () => cloud.close(),
   }
+}
+
+/** A turn of whoever is on-premises. */
+export function sealable(turn: Turn): SealTurn {
+  const { sourceAnchor } = turn.person
+  if (sourceAnchor === undefined) throw new Error('in the cloud alone')
+  return { ...turn, person: { ...turn.person, sourceAnchor } }
 }
 
 export const storeDown = () => new Fault('STORE_UNAVAILABLE', 'table storage failed (test)')

@@ -1,5 +1,5 @@
 /**
- * The gate before sending: a verified flow, a person managed on-premises, a service that is up, and one request at a time.
+ * The gate before sending: a verified flow, a person whose password is known to be somewhere, a service that is up where it is needed, and one request at a time.
  *
  * `takeTurn` either answers (nothing was sent) or gives a turn: the flow is `submitted`, the person's lease is held.
  * `conclude` writes the outcome; a turn that is given up before anything was sent puts the flow back. Either way the lease
@@ -37,7 +37,8 @@ export interface Turn {
   kind: 'turn'
   /** The request's id, 16 bytes. */
   id: Buffer
-  person: FlowPerson & { sourceAnchor: string }
+  /** With a source anchor, or in the cloud alone. */
+  person: FlowPerson
   submittedAt: number
   /** Resolves when an outcome that comes late can find the flow: nothing is sent before. */
   findable: Promise<unknown>
@@ -70,8 +71,8 @@ export async function takeTurn(call: Call, deps: TurnDeps, hasRoom = true): Prom
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
-  if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
-  if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+  if (person.sourceAnchor === undefined && person.signIn !== 'cloudOnly') return refused({ kind: 'cloudOnly' })
+  if (person.sourceAnchor !== undefined && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
   if (!hasRoom) return refused({ kind: 'busy' })
 
   const id = newId()
@@ -84,8 +85,7 @@ export async function takeTurn(call: Call, deps: TurnDeps, hasRoom = true): Prom
   // Another click on the same flow was faster: this one gets the same answer.
   if (submitted === 'overtaken') return takeTurn(call, deps)
   if (submitted === 'busy') return refused({ kind: 'busy' })
-  const asked = { ...person, sourceAnchor: person.sourceAnchor }
-  return { kind: 'turn', id, person: asked, submittedAt, findable, ...ending(submitted, deps) }
+  return { kind: 'turn', id, person, submittedAt, findable, ...ending(submitted, deps) }
 }
 
 /**

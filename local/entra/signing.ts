@@ -84,7 +84,7 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
     },
     async issue(subject, audience, resource) {
       const nowS = Math.floor(clock.now() / 1000)
-      const roles = rolesAt(resource, subject.identity)
+      const roles = rolesAt(resource, subject)
       const claims = {
         appid: subject.clientId,
         appidacr: subject.provenBy === 'certificate' ? '2' : '1',
