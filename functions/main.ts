@@ -18,7 +18,7 @@ import { readStatus } from './admin/status.ts'
 import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAuditing } from './audit/open.ts'
-import { witnessedWrite } from './audit/witness.ts'
+import { submittedStep } from './audit/witness.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
@@ -86,7 +86,8 @@ const mail = openMail({
 })
 const agents = openAgents({ rows, clock })
 const policies = openPolicies({ rows, clock })
-const auditing = openAuditing({ rows, tables, retentionDays: async () => (await policies.current()).auditDays, clock, log })
+const retentionDays = async () => (await policies.current()).auditDays
+const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
 const { steps } = auditing
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
@@ -116,16 +117,16 @@ const keepKeys = async () => {
 const sweep = async () => void (await sweepReplies({ tenantId, keys, link, asking, settle: settleRequest, clock, log }))
 
 const rolling = { rollover, feature, agents, times, clock, log }
-const sealing = { tenantId, times, keys, clock }
-const write = createWrite({ seal: createSeal(sealing), ask: asking.ask, cloudPasswords: entra.cloudPasswords })
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
-const sending = { ...flows, agents, feature, times, room: openRoom() }
+const sealing = { tenantId, times, keys, clock }
+const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
+const sending = { ...flows, agents, feature, times, room: openRoom(), write }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
   verifyReset: verify({ ...flows, ...entra, agents, log }),
-  newPassword: newPassword({ ...sending, write: witnessedWrite(write, { steps }) }),
+  newPassword: newPassword(sending),
   readReset: read({ ...flows, policies }),
   ...openUsers({
     ...sending,

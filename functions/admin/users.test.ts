@@ -11,6 +11,7 @@ import type { Wish } from '../relay/seal.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
 import { ada, callOf, startTestReset, type TestReset } from '../reset/test-reset.ts'
+import { createWrite } from '../reset/write.ts'
 import { actsPerHour } from './ceiling.ts'
 import { openUsers, type UsersDeps } from './users.ts'
 
@@ -35,15 +36,23 @@ beforeEach(() => {
 })
 
 const textOf = (wish: Wish) => ('newPassword' in wish ? wish.newPassword.use((value) => value.toString()) : undefined)
+const notGranted = async (): Promise<Outcome> => ({ kind: 'cloudOnly' })
+const writing = (ask: () => Promise<Outcome>) =>
+  createWrite({
+    async seal(turn, wish) {
+      asked.push({ wish, text: textOf(wish) })
+      await turn.findable
+      return { messageId: messageIdOf(turn.id) } as Question
+    },
+    ask,
+    cloudPasswords: { alone: notGranted, behind: notGranted },
+    submitted: () => {},
+  })
 const deps = (): UsersDeps => ({
   ...test.deps,
   room: openRoom(),
   generate: async () => generated,
-  async write(turn, wish) {
-    asked.push({ wish, text: textOf(wish) })
-    await turn.findable
-    return outcome
-  },
+  write: writing(async () => outcome),
   async sealCheck() {
     return { messageId: messageIdOf(newId()) } as Sealed
   },
@@ -115,13 +124,7 @@ describe('a reset', () => {
 
   it('waits its turn: another request about the same person is under way', async () => {
     const first = Promise.withResolvers<Outcome>()
-    const under = reset({}, hal, {
-      async write(turn, wish) {
-        await turn.findable
-        asked.push({ wish, text: undefined })
-        return first.promise
-      },
-    })
+    const under = reset({}, hal, { write: writing(() => first.promise) })
     await expect.poll(() => asked.length).toBe(1)
     expect(await reset({}, eva)).toMatchObject({ status: 503, body: { code: 'busy', effect: 'notChanged' } })
     first.resolve({ kind: 'done' })

@@ -115,8 +115,7 @@ async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWi
   if (turn.kind === 'refused') return forAdministrators(operation, turn.answer, facts)
   const request = messageIdOf(turn.id)
   const step = { flow: own.params['flow'], request, subject: person.id, who: call.administrator.id, operation }
-  deps.steps.add({ event: 'submitted', ...step })
-  const outcome = await deps.write(turn, wish, call)
+  const outcome = await deps.write(turn, wish, call, () => deps.steps.add({ event: 'submitted', ...step }))
   const answer = await turn.conclude(outcome)
   deps.steps.add({ event: 'outcomeTold', ...step, outcome: outcome.kind })
   return forAdministrators(operation, answer, { ...facts, request })

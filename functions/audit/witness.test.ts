@@ -1,6 +1,6 @@
 /** What is told of a flow as it goes its way through the real handlers. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { messageIdOf } from '../../shared/seal.ts'
+import { messageIdOf, newId } from '../../shared/seal.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import { problem } from '../http/problem.ts'
@@ -9,7 +9,7 @@ import { start } from '../reset/start.ts'
 import { ada, callOf, startTestReset, storeDown, type TestReset } from '../reset/test-reset.ts'
 import { verify } from '../reset/verify.ts'
 import type { WriteTurn } from '../reset/write.ts'
-import { witnessed, witnessedWrite } from './witness.ts'
+import { submittedStep, witnessed } from './witness.ts'
 
 let test: TestReset
 beforeAll(async () => {
@@ -94,14 +94,8 @@ it('a flow that cannot be read afterwards changes no answer; the log says that a
     .toContainEqual({ event: 'auditLost', fields: { count: 1, route: 'newPassword', fault: 'STORE_UNAVAILABLE' } })
 })
 
-it('what is about to be written is submitted', async () => {
-  const turn = { id: Buffer.alloc(16), person: { id: 'p1' } } as WriteTurn
-  const write = witnessedWrite(async () => {
-    expect(test.world.steps).toHaveLength(1)
-    return { kind: 'done' }
-  }, test.deps)
-  const { signal: deadline } = new AbortController()
-  expect(await write(turn, { operation: 'unlock', actor: 'self' }, { deadline, traceparent: undefined })).toEqual({ kind: 'done' })
-  const request = messageIdOf(turn.id)
-  expect(test.world.steps).toEqual([{ event: 'submitted', request, subject: 'p1', operation: 'unlock' }])
+it('what is sealed is submitted', async () => {
+  const id = newId()
+  submittedStep(test.deps)({ id, person: { id: 'p1' } } as WriteTurn, { operation: 'unlock', actor: 'self' })
+  expect(test.world.steps).toEqual([{ event: 'submitted', request: messageIdOf(id), subject: 'p1', operation: 'unlock' }])
 })

@@ -11,7 +11,7 @@ import { messageIdOf } from '../../shared/seal.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries } from '../reset/flow.ts'
-import type { Write } from '../reset/write.ts'
+import type { Submitted } from '../reset/write.ts'
 import type { Rows } from '../store/rows.ts'
 import type { CountedName, Step, Steps } from './steps.ts'
 
@@ -51,13 +51,11 @@ async function see(route: string, call: Call, { status, body }: Answer, { rows, 
   else if (flow) for (const step of storyOf(flow, String(body['gate']), body['state'] === 'verified')) steps.add({ ...step, ...facts })
 }
 
-/** In the log before anything is sent, and in the store behind it. */
-export const witnessedWrite =
-  (write: Write, { steps }: Pick<WitnessDeps, 'steps'>): Write =>
-  async (turn, wish, call) => {
+/** The request is in the log by then, and goes to the store behind it: a crash in between leaves the log alone. */
+export const submittedStep =
+  ({ steps }: Pick<WitnessDeps, 'steps'>): Submitted =>
+  (turn, wish) =>
     steps.add({ event: 'submitted', request: messageIdOf(turn.id), subject: turn.person.id, operation: wish.operation })
-    return write(turn, wish, call)
-  }
 
 /** In the address; of a change, in the body. */
 function flowIdOf({ params, body }: Call): string | undefined {

@@ -31,7 +31,8 @@ async function write(turn: WriteTurn, wish: Wish, said: Outcome, cloud: Outcome 
     steps.push('asked')
     return said
   }
-  const outcome = await createWrite({ seal, ask, cloudPasswords: { alone: inCloud('alone'), behind: inCloud('behind') } })(turn, wish, call)
+  const cloudPasswords = { alone: inCloud('alone'), behind: inCloud('behind') }
+  const outcome = await createWrite({ seal, ask, cloudPasswords, submitted: () => void steps.push('submitted') })(turn, wish, call)
   return { steps, outcome, kept }
 }
 const reset = () => resetOf(Secret.fromText(text))
@@ -46,13 +47,13 @@ const isWiped = (secret: Secret) => {
 
 it('cloud-only: the cloud alone, and nothing is sealed', async () => {
   const { steps, outcome } = await write(turnOf('cloudOnly', undefined), reset(), { kind: 'unknown' }, { kind: 'policy.filter' })
-  expect(steps).toEqual([`alone ${text} false`])
+  expect(steps).toEqual(['submitted', `alone ${text} false`])
   expect(outcome).toEqual({ kind: 'policy.filter' })
 })
 
 it.each(['federated', 'passThrough', undefined] as const)('%s: on-premises alone', async (signIn) => {
   expect(await write(turnOf(signIn, 'AAAA'), reset(), { kind: 'done' })).toMatchObject({
-    steps: ['sealed', 'asked'],
+    steps: ['sealed', 'submitted', 'asked'],
     outcome: { kind: 'done' },
   })
 })
@@ -60,7 +61,7 @@ it.each(['federated', 'passThrough', undefined] as const)('%s: on-premises alone
 it('password hash: on-premises first, then the cloud, with a copy that is wiped', async () => {
   const cloud: Outcome = { kind: 'doneCloudPending' }
   const { steps, outcome, kept } = await write(turnOf('passwordHash', 'AAAA'), reset(), { kind: 'done' }, cloud)
-  expect(steps).toEqual(['sealed', 'asked', `behind ${text} false`])
+  expect(steps).toEqual(['sealed', 'submitted', 'asked', `behind ${text} false`])
   expect(outcome).toEqual(cloud)
   expect(kept.map(isWiped)).toEqual([true])
 })
@@ -69,7 +70,10 @@ it('password hash: what on-premises has not changed, the cloud is not asked for'
   for (const kind of Object.keys(outcomes) as Outcome['kind'][]) {
     if (outcomes[kind].effect === 'changed') continue
     const said = { kind } as Outcome
-    expect(await write(turnOf('passwordHash', 'AAAA'), reset(), said)).toMatchObject({ steps: ['sealed', 'asked'], outcome: said })
+    expect(await write(turnOf('passwordHash', 'AAAA'), reset(), said)).toMatchObject({
+      steps: ['sealed', 'submitted', 'asked'],
+      outcome: said,
+    })
   }
 })
 
@@ -86,7 +90,9 @@ it('what has no password goes to no cloud, whoever it is about', async () => {
         { actor: 'self', operation },
         { kind: 'done' },
       )
-      expect([steps, outcome.kind]).toEqual(placeOf(operation, signIn) === 'nowhere' ? [[], 'cloudOnly'] : [['sealed', 'asked'], 'done'])
+      expect([steps, outcome.kind]).toEqual(
+        placeOf(operation, signIn) === 'nowhere' ? [[], 'cloudOnly'] : [['sealed', 'submitted', 'asked'], 'done'],
+      )
     }
 })
 

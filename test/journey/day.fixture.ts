@@ -121,7 +121,7 @@ export async function startDay() {
   const flows = { rows, macs, clock, recent: recentFlows() }
   const seal = createSeal({ tenantId, times, keys, clock })
   const nobodyInTheCloud = { alone: () => Promise.reject(new Error('cloud')), behind: () => Promise.reject(new Error('cloud')) }
-  const write = createWrite({ seal, ask: asking.ask, cloudPasswords: nobodyInTheCloud })
+  const write = createWrite({ seal, ask: asking.ask, cloudPasswords: nobodyInTheCloud, submitted: () => {} })
   const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), write })
 
   // The agent, as agent/run.ts composes it.
