@@ -106,8 +106,8 @@ describe('what anybody can cause', () => {
     await clock.advance(countedMs + 500)
     expect(await stored()).toBe(1)
     expect((await all()).map(({ event, ...entry }) => [event, 'count' in entry && entry.count])).toEqual([
-      ['gateFailed', 5_000],
       ['flowStarted', 5_000],
+      ['gateFailed', 5_000],
     ])
   })
 
