@@ -19,9 +19,12 @@ import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
 import { openAuditing } from './audit/open.ts'
 import { submittedStep } from './audit/witness.ts'
+import { openAttempts } from './change/attempts.ts'
+import { change } from './change/change.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
 import { openEntra } from './entra/open.ts'
 import { openTokenChecks } from './entra/token-checks.ts'
+import { openAuthenticators } from './gates/authenticators.ts'
 import { deliverChallenge } from './gates/deliver.ts'
 import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
@@ -35,9 +38,11 @@ import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
+import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
+import { createPolicyOf } from './relay/domain-policy.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
@@ -59,6 +64,7 @@ import type { StorageConnection } from './store/connection.ts'
 import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
+import { unlock } from './unlock/unlock.ts'
 
 const settings = readSettings(process.env)
 const clock = systemClock
@@ -89,6 +95,7 @@ const policies = openPolicies({ rows, clock })
 const retentionDays = async () => (await policies.current()).auditDays
 const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
 const { steps } = auditing
+const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
 const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, steps, log })
@@ -125,8 +132,17 @@ const sending = { ...flows, agents, feature, times, room: openRoom(), write }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
-  verifyReset: verify({ ...flows, ...entra, agents, log }),
+  verifyReset: verify({ ...flows, ...entra, policies, authenticators, agents, log }),
   newPassword: newPassword(sending),
+  unlock: unlock(sending),
+  change: change({
+    ...sending,
+    ...entra,
+    log,
+    attempts: openAttempts({ rows, clock }),
+    policyOf: createPolicyOf({ agents }),
+    refusalMs: settings.CHANGE_REFUSAL_MS,
+  }),
   readReset: read({ ...flows, policies }),
   ...openUsers({
     ...sending,
@@ -152,6 +168,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
+  ...openMethods({ authenticators, people, mail, clock, log }),
   readPolicy: readPolicy({ policies }),
   changePolicy: changePolicy({ policies }),
   readAudit: auditing.read,

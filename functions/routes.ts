@@ -26,7 +26,19 @@ export const routes = [
     auth: 'anonymous',
     body: z.strictObject({ newPassword: z.string() }),
   },
+  { name: 'unlock', method: 'POST', route: 'reset/{flow}/unlock', auth: 'anonymous', body: undefined },
+  {
+    name: 'change',
+    method: 'POST',
+    route: 'change',
+    auth: 'flowOrUser',
+    body: z.strictObject({ flow: text(64).optional(), currentPassword: z.string(), newPassword: z.string() }),
+  },
   { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
+  { name: 'readMethods', method: 'GET', route: 'me/methods', auth: 'user', body: undefined },
+  { name: 'startTotp', method: 'POST', route: 'me/methods/totp', auth: 'user', body: undefined },
+  { name: 'confirmTotp', method: 'POST', route: 'me/methods/totp/confirm', auth: 'user', body: z.strictObject({ code: text(64) }) },
+  { name: 'removeTotp', method: 'DELETE', route: 'me/methods/totp', auth: 'user', body: undefined },
   // `admin/…` is the Functions host's own: no app may register it (docs/decisions/0006).
   {
     name: 'relink',

@@ -61,6 +61,8 @@ export const settingsSchema = z.object({
   START_WITHIN_MS: ms.default(defaultTimes.startWithinMs),
   LDAP_MS: ms.default(defaultTimes.ldapMs),
   LOCK_MS: ms.default(defaultTimes.lockMs),
+  /** Refusals of a change are told at multiples of this after the call. */
+  CHANGE_REFUSAL_MS: ms.default(2_000),
 })
 
 export type FunctionsSettings = ReturnType<typeof readSettings>

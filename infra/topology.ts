@@ -64,7 +64,7 @@ export const vault = {
   secrets: { package: 'package-key', state: 'state-key' },
 } as const
 
-export const tables = ['flows', 'agents', 'state', 'audit'] as const
+export const tables = ['flows', 'agents', 'state', 'audit', 'methods'] as const
 export type TableName = (typeof tables)[number]
 
 export const storageQueues = ['challenges'] as const

@@ -28,5 +28,5 @@ const isOutcome = (code: Json | undefined): code is OutcomeKind => typeof code =
 function titleOf(operation: UserOperation, kind: OutcomeKind): string {
   if (kind === 'doneCloudPending') return pending
   if (kind === 'unknown') return unknown
-  return kind === 'done' ? done[operation] : `Not done: ${kind}.`
+  return kind === 'done' || kind === 'unlocked' ? done[operation] : `Not done: ${kind}.`
 }

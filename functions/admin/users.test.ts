@@ -194,7 +194,7 @@ describe('what is not sent', () => {
 describe('unlock and check', () => {
   it('an unlock says nothing of a password', async () => {
     const answer = await openUsers(deps()).unlockUser(call({ reason: 'x' }))
-    expect(answer).toMatchObject({ status: 200, body: { title: 'The account is not locked any more.', code: 'done' } })
+    expect(answer).toMatchObject({ status: 200, body: { title: 'The account is not locked any more.', code: 'unlocked' } })
     expect(answer.body).not.toHaveProperty('effect')
     expect(asked).toMatchObject([{ wish: { operation: 'unlock', actor: 'admin' } }])
   })

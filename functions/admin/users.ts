@@ -110,7 +110,7 @@ async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWi
   const { operation } = wish
   const own = await verifiedFlow(call, person, deps)
   using place = deps.room.enter()
-  const turn = await takeTurn(own, deps, place !== undefined)
+  const turn = await takeTurn(own, deps, { hasRoom: place !== undefined, ...(operation === 'unlock' && { operation }) })
   const facts = { user: person.id }
   if (turn.kind === 'refused') return forAdministrators(operation, turn.answer, facts)
   const request = messageIdOf(turn.id)

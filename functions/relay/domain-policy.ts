@@ -7,14 +7,16 @@ import { domainIdOf } from '../../shared/event.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Agents } from './agents.ts'
 
-/** Undefined: nobody that is live reaches a domain of this DNS name. */
-export type PolicyOf = (domainName: string) => Promise<PolicyFacts | undefined>
+/** Without a name: the strictest of all domains. Undefined: nobody that is live reaches a domain of this DNS name. */
+export type PolicyOf = (domainName: string | undefined) => Promise<PolicyFacts | undefined>
 
 export const createPolicyOf =
   ({ agents }: { agents: Pick<Agents, 'live'> }): PolicyOf =>
   async (domainName) => {
-    const id = domainIdOf(domainName).toString('hex')
-    const said = (await agents.live()).flatMap(({ domains }) => domains.flatMap((each) => (each.id === id && each.policy) || []))
+    const id = domainName && domainIdOf(domainName).toString('hex')
+    const said = (await agents.live()).flatMap(({ domains }) =>
+      domains.flatMap((each) => ((id === undefined || each.id === id) && each.policy) || []),
+    )
     return said.length === 0 ? undefined : said.reduce(strictest)
   }
 

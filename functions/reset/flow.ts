@@ -57,10 +57,17 @@ export interface Flow {
   passed?: readonly GateName[] | undefined
   person?: FlowPerson | undefined
   /** The request under way or the last one; `until`: when its answer was due. */
-  request?: { id: string; until: number } | undefined
+  request?: FlowRequest | undefined
   outcome?: Outcome | undefined
   /** The administrator who ordered it: then nobody has the flow's secret. */
   by?: string | undefined
+}
+
+export interface FlowRequest {
+  id: string
+  until: number
+  /** Absent: a reset. What is told of it: reset/told.ts. */
+  operation?: 'change' | 'unlock' | undefined
 }
 
 /** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */
@@ -112,9 +119,21 @@ export async function openFlow(call: Call, deps: FlowDeps, known?: FlowRow): Pro
   return { kind: 'flow', flow: { ...row, id } }
 }
 
-/** After a refusal that another password or a later try may overcome, the gate stays passed. */
-export const stateAfter = ({ kind }: Outcome): 'verified' | 'settled' =>
-  outcomes[kind].effect === 'notChanged' && outcomes[kind].retryable ? 'verified' : 'settled'
+/** After a refusal that another password or a later try may overcome, what was passed stays passed. */
+export const stateAfter = ({ kind }: Outcome, from: FlowState = 'verified'): FlowState =>
+  outcomes[kind].effect === 'notChanged' && outcomes[kind].retryable ? from : 'settled'
+
+/** A new one, in any state; its secret is kept as a MAC. */
+export async function insertFlow(
+  { id, secret, ...given }: { id: string; secret: string } & Pick<Flow, 'username' | 'state'> & Partial<Flow>,
+  { rows, macs, clock }: FlowDeps,
+): Promise<Flow> {
+  const mac = await macs.make('flow-secret', [id, secret])
+  const allowance = { triesLeft: maxTries, challengesLeft: maxChallenges, expiresAt: clock.now() + flowLifeMs }
+  const flow = { ...allowance, ...given, secret: mac }
+  await rows.insert<Flow>(flowTable, id, 'flow', flow)
+  return flow
+}
 
 /** STORE_CONFLICT when somebody else took a step first. */
 export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: Pick<FlowDeps, 'rows'>): Promise<FlowRow> {

@@ -19,7 +19,7 @@ export const newPassword =
     using password = parsed.password
 
     using place = deps.room.enter()
-    const turn = await takeTurn(call, deps, place !== undefined)
+    const turn = await takeTurn(call, deps, { hasRoom: place !== undefined })
     if (turn.kind === 'refused') return turn.answer
 
     const outcome = await deps.write(turn, resetOf(password), call)

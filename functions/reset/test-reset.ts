@@ -9,6 +9,7 @@ import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import type { CountedName, Step } from '../audit/steps.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
+import { openAuthenticators } from '../gates/authenticators.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
@@ -101,6 +102,7 @@ export async function startTestReset() {
     steps,
   }
   const deps = {
+    authenticators: openAuthenticators({ rows, clock }),
     policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
     rows,
     macs,
