@@ -128,7 +128,7 @@ const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const sealing = { tenantId, times, keys, clock }
 const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
-const sending = { ...flows, agents, feature, times, room: openRoom(), write }
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
@@ -140,7 +140,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     ...entra,
     log,
     attempts: openAttempts({ rows, clock }),
-    policyOf: createPolicyOf({ agents }),
+    policyOf: createPolicyOf({ agents, clock }),
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),

@@ -68,6 +68,8 @@ export interface FlowRequest {
   until: number
   /** Absent: a reset. What is told of it: reset/told.ts. */
   operation?: 'change' | 'unlock' | undefined
+  /** Where the flow stood, and goes back to: absent: verified. */
+  from?: FlowState | undefined
 }
 
 /** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */
@@ -80,6 +82,8 @@ export interface FlowPerson {
   signIn?: SignInType | undefined
   /** Holds a directory role or may, or it could not be resolved. */
   administrator?: true | undefined
+  /** Is not in the group whose members may use this. */
+  notEligible?: true | undefined
   /** The source anchor is not the one this person was first served with, or none that a message can carry. */
   linkChanged?: true | undefined
 }

@@ -6,9 +6,11 @@
 
 import type { Log } from '../../shared/log.ts'
 import { isSourceAnchor } from '../../shared/payload.ts'
+import type { Groups } from '../entra/groups.ts'
 import type { Person } from '../entra/people.ts'
 import type { Roles } from '../entra/roles.ts'
 import type { SignInTypes } from '../entra/sign-in-type.ts'
+import type { Policies } from '../policy/row.ts'
 import type { FlowPerson } from './flow.ts'
 import { fitsPin, type PinDeps } from './pin.ts'
 
@@ -19,6 +21,8 @@ export interface PersonDeps extends PinDeps {
   people: { byId(id: string): Promise<KnownPerson | undefined> }
   signInTypes: SignInTypes
   roles: Roles
+  groups: Groups
+  policies: Pick<Policies, 'current'>
   log: Log
 }
 
@@ -26,12 +30,19 @@ export async function personOf(personId: string, deps: PersonDeps): Promise<Flow
   const person = await deps.people.byId(personId)
   if (!person?.enabled) return undefined
   const { id, domainName } = person
-  const [anchor, signIn, administrator] = await Promise.all([
+  const [anchor, signIn, administrator, eligible] = await Promise.all([
     anchorOf(person, deps),
     deps.signInTypes.of(person),
     deps.roles.isAdministrator(id),
+    isEligible(id, deps),
   ])
-  return { id, ...anchor, ...(domainName && { domainName }), ...(signIn && { signIn }), ...(administrator && { administrator }) }
+  const standing = { ...(signIn && { signIn }), ...(administrator && { administrator }), ...(!eligible && { notEligible: true as const }) }
+  return { id, ...anchor, ...(domainName && { domainName }), ...standing }
+}
+
+async function isEligible(id: string, { groups, policies }: PersonDeps): Promise<boolean> {
+  const { eligibleGroup } = await policies.current()
+  return eligibleGroup === null || groups.isMember(id, eligibleGroup)
 }
 
 type Anchor = Pick<FlowPerson, 'sourceAnchor' | 'linkChanged'>

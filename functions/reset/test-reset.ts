@@ -94,6 +94,7 @@ export async function startTestReset() {
     on: true,
     signIn: 'passThrough' as SignInType,
     administrator: false,
+    member: true,
     policy: {} as Partial<Policy>,
     people,
     mailed,
@@ -117,6 +118,7 @@ export async function startTestReset() {
       byName: async (name: string) => people.find((person) => person.userPrincipalName === name),
     },
     signInTypes: { of: async ({ synchronized }: { synchronized: boolean }) => (synchronized ? world.signIn : 'cloudOnly') },
+    groups: { isMember: async () => world.member },
     roles: { isAdministrator: async () => world.administrator },
     mail: {
       sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
@@ -141,7 +143,7 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, policy: {} })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, member: true, policy: {} })
       people.splice(0, people.length, ada)
       for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },

@@ -83,6 +83,8 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   const refused = (outcome: Outcome) => answered(answerOf(outcome, { state }))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
+  // For somebody else an administrator may: the group says who helps themselves.
+  if (person.notEligible && flow.value.by === undefined) return refused({ kind: 'notEligible' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
   const place = placeOf(wish.operation ?? 'reset', person.signIn)
   if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return refused({ kind: 'cloudOnly' })
