@@ -24,7 +24,7 @@ export interface ChaosOptions {
   faults?: readonly string[]
   /** See WorkloadOptions. */
   othersShare: number
-  /** So many faults at a time. */
+  /** So many faults at a time. One: the next comes when everybody whom the last one met has an answer, so that no two meet anybody. */
   atOnce: number
   /** One fault every so many ms for a minute, whatever the load does meanwhile; by the load's progress if absent. */
   everyMs?: number
@@ -159,6 +159,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
       // What met nobody comes again at the end.
       if (await fire(scene)) faults.push({ name, from, to: Date.now() + 1_000 })
       else if (workload.requests.length < most) plan.push([name, fire])
+      if (atOnce === 1) await everybodyAnswered(workload.requests)
     }
   }
 }
@@ -195,6 +196,13 @@ async function everybodyKnows(requests: readonly Submitted[]): Promise<void> {
     await sleep(2_000)
     open = requests.filter(isOpen)
   }
+}
+
+/** Everybody who was waiting when this was called. */
+async function everybodyAnswered(requests: readonly Submitted[]): Promise<void> {
+  const isWaiting = ({ told, unanswered }: Submitted) => told.length === 0 && !unanswered
+  const waiting = requests.filter(isWaiting)
+  while (waiting.some(isWaiting)) await sleep(50)
 }
 
 /** What each flow says in the end of its last request: the same as the person was told, or as true. */
