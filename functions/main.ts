@@ -147,6 +147,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   ...openUsers({
     ...sending,
     ...entra,
+    write,
     inquire: asking.inquire,
     sealCheck: createSealCheck(sealing),
     generate: async () => generatePassword(),
