@@ -40,13 +40,14 @@ const idOf = (text: string) =>
     .digest('hex')
     .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 export const functionsPrincipal = idOf('functions')
+const me = idOf('ada')
 const role = (name: string) => `${subscription}/providers/Microsoft.Authorization/roleDefinitions/${name}`
 const busRole = { Send: role('69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'), Listen: role('4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0') }
 export const permissions = ['User.Read.All', 'Domain.Read.All', 'Mail.Read']
 
 export const emptyWorld = (): World => ({
   calls: [],
-  account: { id: subscription.split('/').at(-1), tenantId: idOf('tenant'), user: { name: 'ada@example.test' } },
+  account: { id: subscription.split('/').at(-1), tenantId: idOf('tenant'), user: { name: 'ada@example.test', type: 'user' } },
   roles: ['Owner'],
   registered: [
     'App',
@@ -100,6 +101,8 @@ function effect(world: World, args: readonly string[]): Ended {
   switch (command) {
     case 'account show':
       return ok(world.account)
+    case 'ad signed-in-user show':
+      return ok({ id: me })
     case 'role assignment list':
       return ok(assignments(world, args, flag))
     case 'role assignment delete':
@@ -170,7 +173,7 @@ function effect(world: World, args: readonly string[]): Ended {
 }
 
 function assignments(world: World, args: readonly string[], flag: (name: string) => string): Json[] {
-  if (!args.includes('--all')) return world.roles.map((roleDefinitionName) => ({ roleDefinitionName }))
+  if (!args.includes('--all')) return (flag('--assignee') === me ? world.roles : []).map((roleDefinitionName) => ({ roleDefinitionName }))
   if (args.includes('--role')) return world.assignments.filter(({ roleDefinitionId }) => roleDefinitionId === role(flag('--role')))
   return world.assignments.filter(({ principalId }) => principalId === flag('--assignee'))
 }
