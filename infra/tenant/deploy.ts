@@ -44,9 +44,9 @@ const group = ({ values }: Given, verb: string): string[] => ['group', verb, '--
 /** The resource group is looked at first, for without one there is nothing to compare with. */
 async function looked(given: Given, files: readonly string[] = []): Promise<'missing' | 'noGroup' | 'compared'> {
   const { io, az, step, values } = given
-  const { id, who } = await step('who is signed in', () => account(given))
+  const signedIn = await step('who is signed in', () => account(given))
   const there: Json = await step('the resource group', () => az.read(group(given, 'show')))
-  const ground = { id, who, scope: there?.id ?? `/subscriptions/${id}` }
+  const ground = { account: signedIn, scope: there?.id ?? `/subscriptions/${signedIn.id}` }
   const missing = await step('what is missing', () => preflight(given, ground, [template, parametersOf(values.environment), ...files]))
   if (missing.length > 0) {
     io.tell(`Nothing was made; missing:\n${missing.map((each) => `  ${each}`).join('\n')}`)

@@ -26,53 +26,53 @@ export const providers = [
 /** Any of these sets will do. */
 export const roles = [['Owner'], ['Contributor', 'User Access Administrator']] as const
 
+export interface Account {
+  /** Of the subscription. */
+  id: string
+  tenantId: string
+  user: { name: string; type: string }
+}
+
 /** Nobody is signed in: the one thing without which nothing else can be asked. */
-export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Promise<{ id: string; tenantId: string; who: string }> {
+export async function account({ az, values }: Pick<Given, 'az' | 'values'>): Promise<Account> {
   const shown = await az.read(['account', 'show', ...inSubscription({ values })]).catch((error) => {
     if (!(error instanceof AzFailed)) throw error
   })
   if (shown?.id === undefined)
     throw new UsageError('nobody is signed in, or the subscription is not one of theirs: az login --tenant TENANT, az account list')
-  return { id: shown.id, tenantId: shown.tenantId, who: String(shown.user?.name ?? '') }
+  return shown
+}
+
+/** A guest's name here is not the one the tenant knows them by; their object id is. */
+async function assigneeOf(az: Given['az'], { name, type }: Account['user']): Promise<string> {
+  if (type !== 'user') return name
+  const me = await az.read(['ad', 'signed-in-user', 'show'])
+  return me?.id ?? name
 }
 
 interface Ground {
-  /** Of the subscription. */
-  id: string
-  /** Who is signed in. */
-  who: string
+  account: Account
   /** The resource group, or the subscription as long as that is still to be made. */
   scope: string
 }
 
-export async function preflight(given: Given, { id, who, scope }: Ground, files: readonly string[]): Promise<string[]> {
+export async function preflight(given: Given, { account: { id, user }, scope }: Ground, files: readonly string[]): Promise<string[]> {
   const { az, values, root } = given
   const missing: string[] = []
   for (const file of files)
     if (!existsSync(join(root, file))) missing.push(`${file} is not there${file.startsWith('dist/') ? ': npm run build' : ''}`)
   const { location } = values
   if (location === undefined) missing.push('--location: a region, such as westeurope')
-  const assignments = [
-    'role',
-    'assignment',
-    'list',
-    '--assignee',
-    who,
-    '--scope',
-    scope,
-    '--include-inherited',
-    '--include-groups',
-    '--subscription',
-    id,
-  ]
+  const assignee = await assigneeOf(az, user)
+  const whose = ['--assignee', assignee, '--scope', scope, '--include-inherited', '--include-groups']
   const [assigned, known, regions] = await Promise.all([
-    az.read(assignments),
+    az.read(['role', 'assignment', 'list', ...whose, '--subscription', id]),
     az.read(['provider', 'list', '--subscription', id]),
     az.read(['functionapp', 'list-flexconsumption-locations', '--subscription', id]),
   ])
   const held = new Set(list(assigned).map(({ roleDefinitionName }) => roleDefinitionName))
   if (!roles.some((set) => set.every((role) => held.has(role))))
-    missing.push(`${who} is neither Owner nor both Contributor and User Access Administrator of ${scope}`)
+    missing.push(`${user.name} is neither Owner nor both Contributor and User Access Administrator of ${scope}`)
   const registered = new Set(
     list(known).flatMap(({ namespace, registrationState }) =>
       registrationState === 'Registered' ? [String(namespace).toLowerCase()] : [],

@@ -12,9 +12,15 @@ import { agentApplication } from './enrol-agent.ts'
 import { get, send } from './graph.ts'
 import { uniqueName } from './names.ts'
 
-/** What hangs on something goes before it: alerts before their receivers, the site before its plan, everything before its log. */
-const last = ['serverfarms', 'actiongroups', 'userassignedidentities', 'storageaccounts', 'components', 'workspaces']
-const rank = ({ type }: Json): number => last.indexOf(String(type).toLowerCase().split('/').at(-1) ?? '')
+/**
+ * What hangs on something goes before it: children before parents, alerts before their receivers, the site before certificate and
+ * plan, what sends mails before its domain, everything before its log.
+ */
+const last = ['certificates', 'serverfarms', 'actiongroups', 'userassignedidentities', 'storageaccounts', 'components', 'workspaces']
+const rank = ({ type }: Json): number => {
+  const [, ...path] = String(type).toLowerCase().split('/')
+  return path[0] === 'emailservices' ? last.length - path.length : last.indexOf(path.at(-1) ?? '')
+}
 const isVault = ({ type }: Json): boolean => String(type).toLowerCase() === 'microsoft.keyvault/vaults'
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value : [])
 

@@ -23,6 +23,7 @@ export interface World {
   assignments: Json[]
   rules: Record<string, string>
   queues: Record<string, Json>
+  namespace: Json
   resources: Json[]
   locks: Json[]
   customRoles: Json[]
@@ -40,13 +41,14 @@ const idOf = (text: string) =>
     .digest('hex')
     .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 export const functionsPrincipal = idOf('functions')
+const me = idOf('ada')
 const role = (name: string) => `${subscription}/providers/Microsoft.Authorization/roleDefinitions/${name}`
 const busRole = { Send: role('69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'), Listen: role('4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0') }
 export const permissions = ['User.Read.All', 'Domain.Read.All', 'Mail.Read']
 
 export const emptyWorld = (): World => ({
   calls: [],
-  account: { id: subscription.split('/').at(-1), tenantId: idOf('tenant'), user: { name: 'ada@example.test' } },
+  account: { id: subscription.split('/').at(-1), tenantId: idOf('tenant'), user: { name: 'ada@example.test', type: 'user' } },
   roles: ['Owner'],
   registered: [
     'App',
@@ -68,6 +70,7 @@ export const emptyWorld = (): World => ({
   assignments: [],
   rules: {},
   queues: {},
+  namespace: { disableLocalAuth: false },
   resources: [],
   locks: [],
   customRoles: [],
@@ -100,6 +103,8 @@ function effect(world: World, args: readonly string[]): Ended {
   switch (command) {
     case 'account show':
       return ok(world.account)
+    case 'ad signed-in-user show':
+      return ok({ id: me })
     case 'role assignment list':
       return ok(assignments(world, args, flag))
     case 'role assignment delete':
@@ -137,9 +142,11 @@ function effect(world: World, args: readonly string[]): Ended {
       world.uploads = 1
       return ok({})
     case 'servicebus namespace show':
-      return ok({ id: bus })
+      return ok({ id: bus, minimumTlsVersion: '1.2', ...world.namespace })
     case 'servicebus queue list':
       return ok(Object.values(world.queues))
+    case 'servicebus queue authorization-rule list':
+      return ok(Object.keys(world.rules).filter((name) => name.startsWith(`${flag('--queue-name')}/`)))
     case 'servicebus queue authorization-rule show':
     case 'servicebus queue authorization-rule keys list': {
       const key = world.rules[`${flag('--queue-name')}/${flag('--name')}`]
@@ -170,7 +177,7 @@ function effect(world: World, args: readonly string[]): Ended {
 }
 
 function assignments(world: World, args: readonly string[], flag: (name: string) => string): Json[] {
-  if (!args.includes('--all')) return world.roles.map((roleDefinitionName) => ({ roleDefinitionName }))
+  if (!args.includes('--all')) return (flag('--assignee') === me ? world.roles : []).map((roleDefinitionName) => ({ roleDefinitionName }))
   if (args.includes('--role')) return world.assignments.filter(({ roleDefinitionId }) => roleDefinitionId === role(flag('--role')))
   return world.assignments.filter(({ principalId }) => principalId === flag('--assignee'))
 }

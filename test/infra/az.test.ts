@@ -10,7 +10,7 @@ import { crc32, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { azProgram, openAz, spawnAz } from '../../infra/tenant/az.ts'
-import { covers } from '../../infra/tenant/graph.ts'
+import { covers, send } from '../../infra/tenant/graph.ts'
 import { resetOnce } from '../../infra/tenant/reset-once.ts'
 import { durationMs } from '../../infra/tenant/verify.ts'
 import { zip } from '../../infra/tenant/zip.ts'
@@ -197,3 +197,23 @@ function unzip(bytes: Buffer): { name: string; bytes: Buffer }[] {
   }
   return files
 }
+
+describe('Graph, which is late', () => {
+  async function sent(said: string, times: number) {
+    const [waited, calls]: [number[], number[]] = [[], []]
+    const run = async () => ({ code: calls.push(1) > times ? 0 : 1, stdout: '{}', stderr: said })
+    const clock = { ...systemClock, sleep: async (ms: number) => void waited.push(ms) }
+    const done = send({ az: openAz(run, { dryRun: false, io: { print: () => {} } }), clock }, 'POST', '/servicePrincipals', { appId: 'a' })
+    return { ok: await done.then(() => true).catch(() => false), calls: calls.length, waited }
+  }
+  const late = 'ERROR: Bad Request(The appId does not exist or is not valid)'
+
+  it('is asked again, longer and longer, for half a minute', async () => {
+    expect(await sent(late, 3)).toEqual({ ok: true, calls: 4, waited: [2_000, 4_000, 8_000] })
+    expect(await sent(late, 99)).toEqual({ ok: false, calls: 5, waited: [2_000, 4_000, 8_000, 16_000] })
+  })
+
+  it('is taken at its word when it refuses', async () => {
+    expect(await sent('ERROR: Forbidden(Insufficient privileges)', 99)).toEqual({ ok: false, calls: 1, waited: [] })
+  })
+})

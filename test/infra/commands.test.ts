@@ -160,6 +160,14 @@ describe('twice is as good as once', () => {
     const written = calls.filter(isWrite).filter((args) => !['deployment', 'functionapp'].includes(args[0] ?? ''))
     expect(written).toEqual([])
   })
+
+  it('enrol-agent --sas, into another file', async () => {
+    const again = copy(chapters[5]?.before ?? desk())
+    const before = things(again)
+    const { code, calls } = await infra(again, 'enrol-agent a2 --sas --out OUT/again.txt')
+    expect([code, things(again), calls.filter(isWrite).map(([name]) => name)]).toEqual([0, before, ['deployment']])
+    expect(readFileSync(join(again.folder, 'again.txt'), 'utf8')).toBe(readFileSync(join(now.folder, 'a2.txt'), 'utf8'))
+  })
 })
 
 describe('a dry run', () => {
@@ -259,6 +267,10 @@ describe('what is missing is said at once', () => {
       const { code, calls } = await infra(copy(before), line.replace(' --yes', ''), { typed: 'yes' })
       expect([line, code, calls.filter(isWrite)]).toEqual([line, 1, []])
     }
+    const deployed = copy(chapters[2]?.before ?? desk())
+    const { code, said, calls } = await infra(deployed, 'deploy --location westeurope', { typed: 'yes' })
+    expect([code, calls.filter(isWrite)]).toEqual([1, []])
+    expect(said).toMatch(/No changes[\s\S]*Nothing was made/)
   })
 })
 
@@ -313,6 +325,8 @@ describe('verify finds', () => {
       /events.deadLetterOnExpiry/,
     ],
     ['a partitioned queue', (world) => Object.assign(world.queues['replies'], { enablePartitioning: true }), /replies is partitioned/],
+    ['keys that open the namespace for nobody', (world) => Object.assign(world, { rules: {} }), /no agent has a rule/],
+    ['old TLS', (world) => Object.assign(world.namespace, { minimumTlsVersion: '1.0' }), /TLS is 1.0/],
     ['a queue that is not there', (world) => Reflect.deleteProperty(world.queues, 'replies'), /replies is not there/],
     [
       'a permission too many',
