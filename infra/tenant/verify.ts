@@ -113,24 +113,20 @@ export function queueWrong(name: string, found: Json, wanted: Queue): string[] {
 async function queuesWrong(given: Given): Promise<string | undefined> {
   const { az, state, values } = given
   const namespace = output(state.read(), outputs.serviceBus)
-  const found: Json[] =
-    (await az.read([
-      'servicebus',
-      'queue',
-      'list',
-      '--resource-group',
-      groupOf(values),
-      '--namespace-name',
-      namespace,
-      ...inSubscription(given),
-    ])) ?? []
-  const wrong = Object.entries(queues).flatMap(([name, wanted]) =>
-    queueWrong(
-      name,
-      found.find((each) => each.name === name),
-      wanted,
-    ),
-  )
+  const group = ['--resource-group', groupOf(values), ...inSubscription(given)]
+  const inNamespace = ['--namespace-name', namespace, ...group]
+  const found: Json[] = (await az.read(['servicebus', 'queue', 'list', ...inNamespace])) ?? []
+  const wrong = Object.entries(queues).flatMap(([name, wanted]) => {
+    const queue = found.find((each) => each.name === name)
+    return queueWrong(name, queue, wanted)
+  })
+  const { disableLocalAuth, minimumTlsVersion } = (await az.read(['servicebus', 'namespace', 'show', '--name', namespace, ...group])) ?? {}
+  if (minimumTlsVersion !== '1.2') wrong.push(`TLS is ${minimumTlsVersion} at least, not 1.2`)
+  if (disableLocalAuth !== true) {
+    const list = ['servicebus', 'queue', 'authorization-rule', 'list', '--queue-name', 'requests', ...inNamespace]
+    const rules: Json[] = (await az.read(list)) ?? []
+    if (rules.length === 0) wrong.push('keys (SAS) open the namespace, though no agent has a rule: sasAgents = false')
+  }
   return wrong.length === 0 ? undefined : wrong.join('; ')
 }
 

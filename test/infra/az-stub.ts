@@ -23,6 +23,7 @@ export interface World {
   assignments: Json[]
   rules: Record<string, string>
   queues: Record<string, Json>
+  namespace: Json
   resources: Json[]
   locks: Json[]
   customRoles: Json[]
@@ -69,6 +70,7 @@ export const emptyWorld = (): World => ({
   assignments: [],
   rules: {},
   queues: {},
+  namespace: { disableLocalAuth: false },
   resources: [],
   locks: [],
   customRoles: [],
@@ -140,9 +142,11 @@ function effect(world: World, args: readonly string[]): Ended {
       world.uploads = 1
       return ok({})
     case 'servicebus namespace show':
-      return ok({ id: bus })
+      return ok({ id: bus, minimumTlsVersion: '1.2', ...world.namespace })
     case 'servicebus queue list':
       return ok(Object.values(world.queues))
+    case 'servicebus queue authorization-rule list':
+      return ok(Object.keys(world.rules).filter((name) => name.startsWith(`${flag('--queue-name')}/`)))
     case 'servicebus queue authorization-rule show':
     case 'servicebus queue authorization-rule keys list': {
       const key = world.rules[`${flag('--queue-name')}/${flag('--name')}`]

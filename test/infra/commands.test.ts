@@ -325,6 +325,8 @@ describe('verify finds', () => {
       /events.deadLetterOnExpiry/,
     ],
     ['a partitioned queue', (world) => Object.assign(world.queues['replies'], { enablePartitioning: true }), /replies is partitioned/],
+    ['keys that open the namespace for nobody', (world) => Object.assign(world, { rules: {} }), /no agent has a rule/],
+    ['old TLS', (world) => Object.assign(world.namespace, { minimumTlsVersion: '1.0' }), /TLS is 1.0/],
     ['a queue that is not there', (world) => Reflect.deleteProperty(world.queues, 'replies'), /replies is not there/],
     [
       'a permission too many',
