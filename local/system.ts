@@ -38,6 +38,8 @@ export interface SystemOptions {
   certificateAgeDays?: number
   /** What the first start of the deployment says; `on` if absent. */
   writeback?: 'on' | 'off'
+  /** Application settings of the functions, beyond what follows from the stand-ins. */
+  settings?: Record<string, string>
   /** How synchronized people sign in, unless their domain is federated: by password hash, or passed through (if absent). */
   passwordHashSync?: boolean
   /** Account names of people whose names in the cloud are in the federated domain. */
@@ -182,7 +184,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     for (const person of people) await entra.call('addPerson', asSignedIn(person))
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)
-    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }
+    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on', ...options.settings }
     const settings = { ...settingsFor(cloud, credentials, times), ...own }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
     const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })

@@ -17,7 +17,7 @@ export interface RetainDeps {
   retentionDays(): Promise<number>
 }
 
-export const maxRetentionDays = 730
+export const maxRetentionDays = 3_650
 export const removedPerRun = 5_000
 const readsPerRun = 200
 const removedAtOnce = 16

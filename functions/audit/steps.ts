@@ -131,7 +131,7 @@ export function openSteps({ rows, clock, log }: StepsDeps): Steps {
 /** Newest first; each within one minute, so within one day. */
 function batched(steps: readonly Step[]): { place: string; steps: Step[] }[] {
   const minutes = Map.groupBy(
-    steps.toSorted((a, b) => b.at - a.at),
+    steps.toReversed().toSorted((a, b) => b.at - a.at),
     ({ at }) => Math.floor(at / rowSpanMs),
   )
   return [...minutes.values()].flatMap((minute) =>

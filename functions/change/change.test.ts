@@ -8,6 +8,7 @@ import type { Wish } from '../relay/seal.ts'
 import { newPassword } from '../reset/new-password.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
+import { settle } from '../reset/settle.ts'
 import { ada, startTestReset, type TestFlow, type TestReset } from '../reset/test-reset.ts'
 import { unlock } from '../unlock/unlock.ts'
 import { openAttempts } from './attempts.ts'
@@ -103,6 +104,14 @@ describe('a change', () => {
       expect((await flow.row()).state).toBe('halfway')
       test.cloud.pass(60 * 60_000)
     }
+  })
+
+  it('and does so when that is known late: nobody gets past the second gate by an answer that was lost', async () => {
+    const flow = await halfway()
+    await changes({ kind: 'unknown' }).send(flow)
+    await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'))
+    await settle((await flow.row()).request?.id ?? '', { kind: 'expired' }, test.deps)
+    expect(await flow.row()).toMatchObject({ state: 'halfway', outcome: { kind: 'expired' } })
   })
 
   it.each(['started', 'challenged'] as const)('is not possible on a flow that is %s: no gate was passed', async (state) => {

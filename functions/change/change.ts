@@ -62,8 +62,8 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   const turn = await takeTurn(await own.onFlow(), deps, wish)
   if (turn.kind === 'refused') return masked(turn.answer, state)
   if (!(await deps.attempts.take(person.id, policy))) return own.shown(await turn.conclude(wrongPassword))
-  const change = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
-  const outcome = await deps.write(turn, change, call)
+  const changed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
+  const outcome = await deps.write(turn, changed, call)
   if (isAccepted(outcome)) await deps.attempts.giveBack(person.id).catch(() => {})
   return own.shown(await turn.conclude(outcome))
 }

@@ -22,7 +22,7 @@ const plain: PolicyFacts = {
 }
 const id = domainIdOf('corp.example.test')
 const said = (policy: Partial<PolicyFacts>, reachable = true) => ({ domains: [{ id, reachable, policy: { ...plain, ...policy } }] })
-const policyOf = () => createPolicyOf({ agents: t.here })('CORP.example.test')
+const policyOf = () => createPolicyOf({ agents: t.here, clock: t.cloud.clock })('CORP.example.test')
 
 describe('the policy of a domain', () => {
   it('is what an agent that reaches it says', async () => {
@@ -39,7 +39,7 @@ describe('the policy of a domain', () => {
   it('is not known where nobody reaches it, nobody serves it, or whoever did is gone', async () => {
     await t.hear(t.heartbeat(t.newBoot(), 1, said({}, false)))
     expect(await policyOf()).toBeUndefined()
-    expect(await createPolicyOf({ agents: t.here })('other.example.test')).toBeUndefined()
+    expect(await createPolicyOf({ agents: t.here, clock: t.cloud.clock })('other.example.test')).toBeUndefined()
     await t.hear(t.heartbeat(t.newBoot(), 1, said({})))
     t.cloud.pass(11 * 60_000)
     expect(await policyOf()).toBeUndefined()

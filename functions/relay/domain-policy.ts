@@ -3,22 +3,27 @@
  *
  * It is the domain's. A fine-grained policy of one person is known to the directory alone (operation `check`).
  */
+import type { Clock } from '../../shared/clock.ts'
 import { domainIdOf } from '../../shared/event.ts'
+import { kept } from '../../shared/kept.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Agents } from './agents.ts'
 
 /** Without a name: the strictest of all domains. Undefined: nobody that is live reaches a domain of this DNS name. */
 export type PolicyOf = (domainName: string | undefined) => Promise<PolicyFacts | undefined>
 
-export const createPolicyOf =
-  ({ agents }: { agents: Pick<Agents, 'live'> }): PolicyOf =>
-  async (domainName) => {
+/** Agents say it every five minutes; who guesses passwords asks a thousand times. */
+const cached = { freshMs: 10_000, usableMs: 60_000 } as const
+
+export function createPolicyOf({ agents, clock }: { agents: Pick<Agents, 'live'>; clock: Clock }): PolicyOf {
+  const live = kept(clock, cached, () => agents.live())
+  return async (domainName) => {
     const id = domainName && domainIdOf(domainName).toString('hex')
-    const said = (await agents.live()).flatMap(({ domains }) =>
-      domains.flatMap((each) => ((id === undefined || each.id === id) && each.policy) || []),
-    )
+    const domains = (await live.get()).flatMap((agent) => agent.domains)
+    const said = domains.flatMap((each) => ((id === undefined || each.id === id) && each.policy) || [])
     return said.length === 0 ? undefined : said.reduce(strictest)
   }
+}
 
 export function strictest(one: PolicyFacts, other: PolicyFacts): PolicyFacts {
   const thresholds = [one.lockoutThreshold, other.lockoutThreshold].filter((each) => each > 0)

@@ -68,6 +68,8 @@ export interface FlowRequest {
   until: number
   /** Absent: a reset. What is told of it: reset/told.ts. */
   operation?: 'change' | 'unlock' | undefined
+  /** Where the flow stood, and goes back to: absent: verified. */
+  from?: FlowState | undefined
 }
 
 /** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */

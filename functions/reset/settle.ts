@@ -40,7 +40,13 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
   const { operation } = row.value.request
   const outcome = toldAs(lateOutcome(found, operation ?? 'reset', row.value.person?.signIn), operation)
   try {
-    await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
+    await deps.rows.replace<Flow>(
+      flowTable,
+      request.value.flow,
+      'flow',
+      { ...row.value, state: stateAfter(outcome, row.value.request.from), outcome },
+      row.etag,
+    )
   } catch (error) {
     if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error

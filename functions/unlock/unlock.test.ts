@@ -5,6 +5,7 @@ import type { Wish } from '../relay/seal.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
 import { startTestReset, type TestReset } from '../reset/test-reset.ts'
+import type { Write } from '../reset/write.ts'
 import { unlock } from './unlock.ts'
 
 let test: TestReset
@@ -19,7 +20,7 @@ beforeEach(() => {
 
 function unlocks(outcome: Outcome) {
   const sent: Wish[] = []
-  const write = async (_: unknown, wish: Wish) => {
+  const write: Write = async (_, wish) => {
     sent.push(wish)
     return outcome
   }
