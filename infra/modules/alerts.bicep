@@ -114,6 +114,15 @@ var rules = [
     description: 'A row, the chain of evidence or the link of a person was not made by us.'
   }
   {
+    name: 'errors'
+    severity: 2
+    threshold: 0
+    frequency: 'PT15M'
+    window: 'PT15M'
+    query: '${lines} | where tostring(e.level) == "error"'
+    description: 'A line of level error, whatever it is about.'
+  }
+  {
     name: 'certificate'
     severity: 2
     threshold: 0

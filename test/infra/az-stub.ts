@@ -44,7 +44,9 @@ export const functionsPrincipal = idOf('functions')
 const me = idOf('ada')
 const role = (name: string) => `${subscription}/providers/Microsoft.Authorization/roleDefinitions/${name}`
 const busRole = { Send: role('69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'), Listen: role('4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0') }
-export const permissions = ['User.Read.All', 'Domain.Read.All', 'Mail.Read']
+/** One that a tenant may add, and one that nobody should have. */
+export const optional = 'User-PasswordProfile.ReadWrite.All'
+export const permissions = [...identities.functions.graph, optional, 'Mail.Read']
 
 export const emptyWorld = (): World => ({
   calls: [],

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { run } from '../../infra/tenant/run.ts'
+import { identities } from '../../infra/topology.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { ManageAnswer } from '../../shared/manage.ts'
-import { answer, bus, emptyWorld, functionsPrincipal, isWrite, type World } from './az-stub.ts'
+import { answer, bus, emptyWorld, functionsPrincipal, isWrite, optional, type World } from './az-stub.ts'
 
 const folders: string[] = []
 afterAll(() => {
@@ -68,10 +69,10 @@ const stateOf = ({ folder }: Desk) => JSON.parse(readFileSync(join(folder, 'dev.
 const story = [
   { line: 'register-app --page-url https://app.example.test/page' },
   { line: 'deploy --location westeurope --yes' },
-  { line: 'grant-graph --optional Domain.Read.All' },
+  { line: `grant-graph --optional ${optional}` },
   { line: 'enrol-agent a1' },
   { line: 'enrol-agent a2 --sas --out OUT/a2.txt' },
-  { line: 'verify --optional Domain.Read.All --no-sign-in' },
+  { line: `verify --optional ${optional} --no-sign-in` },
   { line: 'revoke-agent a1 --no-sign-in' },
   { line: 'revoke-agent a2 --reason stolen' },
   { line: 'uninstall', typed: 'rg-password-writeback-dev' },
@@ -120,7 +121,9 @@ describe('from nothing to nothing', () => {
       optionalClaims: { accessToken: [{ name: 'auth_time' }, { name: 'acrs' }] },
     })
     expect(api.api.preAuthorizedApplications).toHaveLength(2)
-    expect(after?.granted.map(({ principalId }) => principalId)).toEqual([functionsPrincipal, functionsPrincipal])
+    expect(after?.granted.map(({ principalId }) => principalId)).toEqual(
+      [...identities.functions.graph, optional].map(() => functionsPrincipal),
+    )
   })
 
   it('deploy is given the registrations, and no secret', () => {
@@ -338,7 +341,7 @@ describe('verify finds', () => {
   it.each(cases)('%s', async (_, spoil, text) => {
     const spoiled = copy(deployed)
     spoil(spoiled.world)
-    const { code, said } = await infra(spoiled, 'verify --optional Domain.Read.All --no-sign-in')
+    const { code, said } = await infra(spoiled, `verify --optional ${optional} --no-sign-in`)
     expect(code).toBe(1)
     expect(said).toMatch(text)
   })
@@ -350,7 +353,7 @@ describe('verify finds', () => {
     ['no agent', { on: true, agents: [] }, 1],
     ['an agent that has not proved the keys', { on: true, agents: [agent, { ...agent, linkProven: false }] }, 1],
   ])('%s', async (_, body, code) => {
-    const found = await infra(copy(deployed), 'verify --optional Domain.Read.All', { api: { status: 200, body } })
+    const found = await infra(copy(deployed), `verify --optional ${optional}`, { api: { status: 200, body } })
     expect([found.code, found.asked]).toEqual([code, [['GET', 'writeback']]])
   })
 })
