@@ -74,7 +74,7 @@ describe('a person who calls the help desk', () => {
   it('is unlocked with the password they have', async () => {
     const person = personNamed(running(), 'frank.locked')
     const id = await objectIdOf(person)
-    expect(await manage(hal, `users/${id}/unlock`, { reason: 'called' })).toMatchObject({ status: 200, body: { code: 'done' } })
+    expect(await manage(hal, `users/${id}/unlock`, { reason: 'called' })).toMatchObject({ status: 200, body: { code: 'unlocked' } })
     expect(await running().parts.directory.call('user', person.sam)).toMatchObject({ locked: false })
     expect(await signIn(running(), person.dn, person.password)).toBe('accepted')
   })
