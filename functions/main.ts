@@ -168,7 +168,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
-  ...openMethods({ authenticators, people, mail, clock, log }),
+  ...openMethods({ authenticators, people, mail, clock, log: auditing.log }),
   readPolicy: readPolicy({ policies }),
   changePolicy: changePolicy({ policies }),
   readAudit: auditing.read,
