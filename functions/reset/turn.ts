@@ -95,6 +95,7 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   const request = {
     id: messageIdOf(id),
     until: deps.clock.now() + deps.times.answerMs,
+    from: state,
     ...(wish.operation && { operation: wish.operation }),
   }
   const submitting = submit(flow, request, person.id, deps)

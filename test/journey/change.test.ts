@@ -26,6 +26,15 @@ it.each(['alice.adams', 'grace.must', 'odd.unicode'])('with the right current pa
   expect(await signIn(system, person.dn, 'Changed-By-Owner-1')).toBe('accepted')
 })
 
+it('one that has expired is changed by whoever knows it', async () => {
+  const { system, person, flow } = await gated('user0002')
+  await system.parts.directory.call('setPolicy', { maxPwdAgeMs: 1 })
+  const answer = await change(system, flow, person.password, 'Changed-After-All-1')
+  await system.parts.directory.call('setPolicy', { maxPwdAgeMs: 42 * 86_400_000 })
+  expect(answer).toMatchObject(done)
+  expect(await signIn(system, person.dn, 'Changed-After-All-1')).toBe('accepted')
+})
+
 it('one that breaks a rule is refused by that rule, and the next one is taken', async () => {
   const { system, person, flow } = await gated('bob.brown')
   expect(await change(system, flow, person.password, 'short')).toMatchObject({ status: 422, body: { code: 'policy.length' } })

@@ -16,7 +16,7 @@ import { call, type HttpAnswer, type ResetFlow, startReset } from '../../local/r
 import { systemClock } from '../../shared/clock.ts'
 import { Secret } from '../../shared/secret.ts'
 import { tokenFor } from './sign-in.fixture.ts'
-import { codeFor, messagesSent, passGate, personNamed, signIn, useSystem, whenUp } from './support.ts'
+import { codeFor, messagesSent, passGate, patience, personNamed, signIn, useSystem, whenUp } from './support.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -25,9 +25,11 @@ const samOf = (type: (typeof onPremises)[number], way: Way): string =>
   `user${String(1 + onPremises.indexOf(type) * ways.length + ways.indexOf(way)).padStart(4, '0')}`
 /** Besides the cells: one whose tenant takes the password in the cloud, too. */
 const lucky = `user${String(1 + onPremises.length * ways.length).padStart(4, '0')}`
+/** And one whose answer comes late. */
+const slow = `user${String(2 + onPremises.length * ways.length).padStart(4, '0')}`
 const running = useSystem({
   directory: 'samba',
-  extraUsers: onPremises.length * ways.length + 1,
+  extraUsers: onPremises.length * ways.length + 2,
   passwordHashSync: true,
   cloudPasswords: true,
   federated: ways.map((way) => samOf('federated', way)),
@@ -185,10 +187,39 @@ describe('on-premises', () => {
 })
 
 describe('passed through', () => {
+  let late: ResetFlow
   beforeAll(async () => {
-    await running().parts.graph.call('setTenant', { passwordHashSync: false, takesSynchronizedPasswords: false })
+    const { parts } = running()
+    await parts.graph.call('setTenant', { takesSynchronizedPasswords: false })
+    late = await lateFlow()
+    await parts.graph.call('setTenant', { passwordHashSync: false })
     await (await running().killHost()).comeBack()
+    await parts.bus.call('clearFaults')
     await whenUp(running())
   })
+
+  /** Of somebody whose hash is synchronized: set, and the answer is on its way when the function app dies. */
+  async function lateFlow(): Promise<ResetFlow> {
+    const { parts } = running()
+    const person = personNamed(running(), slow)
+    const flow = await passGate(running(), person)
+    await parts.bus.call('fault', { kind: 'holdQueue', queue: 'replies' })
+    void flow.password(fresh).catch(() => {})
+    await vi.waitFor(async () => expect(await parts.directory.call('user', slow)).toMatchObject({ passwordWrites: 1 }), patience)
+    expect((await flow.read()).body).toMatchObject({ state: 'submitted' })
+    return flow
+  }
+
+  it('passwordHash: known late, it is changed, and the cloud follows: so say the flow and the audit', async () => {
+    const told = { state: 'settled', outcome: 'doneCloudPending', effect: 'changed' }
+    await vi.waitFor(async () => expect((await late.read()).body).toMatchObject(told), patience)
+    expect(await signIn(running(), personNamed(running(), slow).dn, fresh)).toBe('accepted')
+    const headers = { authorization: `Bearer ${await tokenFor(running(), 'manage', 'ada.admin@corp.example.test')}` }
+    const { id } = (await running().parts.graph.call('user', personNamed(running(), slow).upn)) as { id: string }
+    const entries = async () => (await call(running().url, `manage/audit?subject=${id}`, { headers })).body.entries
+    const settled = expect.objectContaining({ event: 'settled', outcome: 'doneCloudPending' })
+    await vi.waitFor(async () => expect(await entries()).toContainEqual(settled), patience)
+  })
+
   it.concurrent.each(cells('passThrough'))('%s: %s: %s', async (type, _who, _what, way) => cell(type, way))
 })
