@@ -95,19 +95,33 @@ async function work(delivery: Delivery, opened: Opened, entered: Entered & { kin
   const about = { request: String(delivery.messageId), deliveries: delivery.deliveryCount }
   const job = jobOf(delivery, opened, entered, stopwatch, deps)
   const queuedMs = job.ageMs()
-  deps.log('resetStarted', { ...about, operation: request.operation, ageMs: Math.round(queuedMs) })
+  deps.log(eventsOf(request.operation)[0], { ...about, operation: request.operation, ageMs: Math.round(queuedMs) })
 
   const { outcome, policy, proof } = await operate(job, delivery, deps, placed)
 
   if (!aboutNobody[request.operation]) deps.tally.outcome(outcome)
-  const event = outcomes[outcome.kind].effect === 'changed' ? (doneEvents[request.operation] ?? 'resetDone') : 'resetFailed'
-  deps.log(event, { ...about, outcome: outcome.kind, elapsedMs: Math.round(stopwatch.elapsedMs()), ...job.refusal })
+  const [, done, failed] = eventsOf(request.operation)
+  deps.log(outcomes[outcome.kind].effect === 'changed' ? done : failed, {
+    ...about,
+    outcome: outcome.kind,
+    elapsedMs: Math.round(stopwatch.elapsedMs()),
+    ...job.refusal,
+  })
   const { opened: openedMs, lookedUp, set } = stopwatch.marks
   const spentMs: Reply['spentMs'] = [bounded(queuedMs), bounded(openedMs), bounded(lookedUp), bounded(set)]
   return { outcome, reply: sealReply({ outcome, agentId: deps.agentId, spentMs, policy, proof }, key, deps.tenantId, id) }
 }
 
-const doneEvents: Partial<Record<Operation, EventName>> = { onboard: 'onboarded', offboard: 'offboarded' }
+/** Started, done, failed. */
+const eventsOf = (operation: Operation): readonly [EventName, EventName, EventName] => events[operation] ?? otherEvents
+const otherEvents = ['operationStarted', 'operationDone', 'operationFailed'] as const
+const events: Partial<Record<Operation, readonly [EventName, EventName, EventName]>> = {
+  reset: ['resetStarted', 'resetDone', 'resetFailed'],
+  change: ['changeStarted', 'changeDone', 'changeFailed'],
+  adminReset: ['adminResetStarted', 'adminResetDone', 'adminResetFailed'],
+  onboard: ['operationStarted', 'onboarded', 'operationFailed'],
+  offboard: ['operationStarted', 'offboarded', 'operationFailed'],
+}
 
 type Job = ResetJob & OnboardJob & { times: Times; refusal: { ldapCode?: number; ldapHex?: string | undefined } }
 

@@ -63,7 +63,7 @@ describe('check', () => {
   }
 
   test('says that nothing speaks against it, and which rules apply', async () => {
-    const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0 }
+    const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0, lockoutThreshold: 10, lockoutMinutes: 30 }
     expect(await reply('alice.adams')).toMatchObject({ outcome: { kind: 'done' }, policy })
   })
 

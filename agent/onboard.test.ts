@@ -28,7 +28,7 @@ describe('onboard', () => {
     expect(bench.reply(wish, await bench.deliver(wish))).toMatchObject({ outcome: { kind: 'done' }, proof })
     expect(bench.reply(wish, await bench.deliver(wish, { deliveryCount: 1 }))).toMatchObject({ proof })
     expect(bench.seen.calls).toEqual([])
-    expect(bench.logged.map(({ event }) => event)).toEqual(['resetStarted', 'onboarded'])
+    expect(bench.logged.map(({ event }) => event)).toEqual(['operationStarted', 'onboarded'])
     // No password was changed, so none is counted.
     expect(bench.deps.tally.read()).toMatchObject({ handled: 0, changed: 0 })
   })
@@ -73,5 +73,5 @@ test('offboard is answered, and that is all', async () => {
   const reply = bench.reply(wish, await bench.deliver(wish))
   expect([reply.outcome, reply.proof]).toEqual([{ kind: 'done' }, undefined])
   expect(bench.seen.calls).toEqual([])
-  expect(bench.logged.map(({ event }) => event)).toEqual(['resetStarted', 'offboarded'])
+  expect(bench.logged.map(({ event }) => event)).toEqual(['operationStarted', 'offboarded'])
 })

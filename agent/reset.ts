@@ -119,7 +119,9 @@ function set({ job, user, passwords: { fresh, old }, directory }: Attempt): Prom
 
 async function refusedBefore({ user, passwords, directory }: Attempt): Promise<AgentOutcome | undefined> {
   const refusal = await directory.eligibility(user)
-  if (refusal || !passwords.old) return refusal
+  if (!passwords.old) return refusal
+  // Whether it is too soon for a change is told to whoever knows the current password: the directory looks at that first.
+  if (refusal && refusal.kind !== 'policy.minAge') return refusal
   return (await directory.nearLockOut(user)) ? { kind: 'accountLocked' } : undefined
 }
 

@@ -10,19 +10,23 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
+import { generatePassword } from './admin/generate.ts'
 import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
+import { readStatus } from './admin/status.ts'
+import { openUsers } from './admin/users.ts'
 import { readWriteback, switchWriteback } from './admin/writeback.ts'
-import { openAudit } from './audit/audit.ts'
-import { audited } from './audit/audited.ts'
-import { readAudit } from './audit/read.ts'
-import { openTokenCheck } from './entra/admin-token.ts'
+import { openAuditing } from './audit/open.ts'
+import { submittedStep } from './audit/witness.ts'
+import { openAttempts } from './change/attempts.ts'
+import { change } from './change/change.ts'
 import { openCredential, type TokenCredential } from './entra/credential.ts'
-import { openPeople } from './entra/graph.ts'
-import { openTenantKeys } from './entra/tenant-keys.ts'
+import { openEntra } from './entra/open.ts'
+import { openTokenChecks } from './entra/token-checks.ts'
+import { openAuthenticators } from './gates/authenticators.ts'
 import { deliverChallenge } from './gates/deliver.ts'
-import { type AdministratorHandler, atEdge, type Handler } from './http/edge.ts'
+import { type AdministratorHandler, atEdge, type Handler, type UserHandler } from './http/edge.ts'
 import { openEvidence } from './keys/evidence.ts'
 import { openFeature } from './keys/feature.ts'
 import { openKeyring } from './keys/keyring.ts'
@@ -32,13 +36,17 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { changePolicy, readPolicy } from './policy/manage.ts'
+import { openPolicies } from './policy/row.ts'
+import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
 import { createAsk } from './relay/ask.ts'
+import { createPolicyOf } from './relay/domain-policy.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
-import { createSeal } from './relay/seal.ts'
+import { createSeal, createSealCheck } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
@@ -48,6 +56,7 @@ import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
 import { start } from './reset/start.ts'
 import { verify } from './reset/verify.ts'
+import { createWrite } from './reset/write.ts'
 import { type AuthOf, type BodyOf, type RouteName, routes, triggers } from './routes.ts'
 import { type FunctionsSettings, readSettings } from './settings.ts'
 import { status } from './status.ts'
@@ -55,6 +64,7 @@ import type { StorageConnection } from './store/connection.ts'
 import { insist } from './store/insist.ts'
 import { openChallengeQueue } from './store/queue.ts'
 import { openTables } from './store/tables.ts'
+import { unlock } from './unlock/unlock.ts'
 
 const settings = readSettings(process.env)
 const clock = systemClock
@@ -72,7 +82,8 @@ const keyring = openKeyring({ tables, vault, log, clock })
 const { rows, keys } = keyring
 const macs = openMacs(keyring.stateKeys)
 const feature = openFeature({ rows, initiallyOn: settings.WRITEBACK_INITIALLY === 'on', clock })
-const people = openPeople({ graphUrl: settings.GRAPH_URL, credential, clock, ...local })
+const entra = openEntra({ graphUrl: settings.GRAPH_URL, synced: settings.SYNCED_SIGN_IN, credential, clock, log, ...local })
+const { people } = entra
 const mail = openMail({
   url: settings.MAIL_URL,
   from: settings.MAIL_FROM,
@@ -80,10 +91,14 @@ const mail = openMail({
   ...(localCa !== undefined && { local: { kind: 'plain' } }),
 })
 const agents = openAgents({ rows, clock })
-const audit = openAudit({ rows, clock })
+const policies = openPolicies({ rows, clock })
+const retentionDays = async () => (await policies.current()).auditDays
+const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
+const { steps } = auditing
+const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
-const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, log })
+const settleRequest: Settle = (messageId, outcome) => settle(messageId, outcome, { rows, people, mail, steps, log })
 const settleInsisting: Settle = (messageId, outcome) => insist(() => settleRequest(messageId, outcome), clock)
 const relay = { address: relayAddress(settings, credential), transport: settings.RELAY_TRANSPORT, ca: localCa }
 const link = openLink(relay, (delivery) => asking.receive(delivery), { clock, log })
@@ -110,21 +125,36 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
-type HandlerOf<N extends RouteName> = AuthOf<N> extends 'administrator' ? AdministratorHandler<BodyOf<N>> : Handler<BodyOf<N>>
-const handlers: { [N in RouteName]: HandlerOf<N> } = {
-  startReset: start({ ...flows, agents }),
-  challengeReset: challenge({ ...flows, queue }),
-  verifyReset: verify({ ...flows, people, agents, log }),
-  newPassword: newPassword({
-    ...flows,
-    agents,
-    feature,
-    times,
-    room: openRoom(),
-    seal: createSeal({ tenantId, times, keys, clock }),
-    ask: asking.ask,
+type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const sealing = { tenantId, times, keys, clock }
+const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write }
+const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
+  startReset: start({ ...flows, agents, policies }),
+  challengeReset: challenge({ ...flows, queue, policies }),
+  verifyReset: verify({ ...flows, ...entra, policies, authenticators, agents, log }),
+  newPassword: newPassword(sending),
+  unlock: unlock(sending),
+  change: change({
+    ...sending,
+    ...entra,
+    log,
+    attempts: openAttempts({ rows, clock }),
+    policyOf: createPolicyOf({ agents, clock }),
+    refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
-  readReset: read(flows),
+  readReset: read({ ...flows, policies }),
+  ...openUsers({
+    ...sending,
+    ...entra,
+    write,
+    inquire: asking.inquire,
+    sealCheck: createSealCheck(sealing),
+    generate: async () => generatePassword(),
+    steps,
+    log,
+  }),
+  readStatus: readStatus(rolling),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),
@@ -138,18 +168,20 @@ const handlers: { [N in RouteName]: HandlerOf<N> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
-  readAudit: readAudit({ audit }),
+  ...openMethods({ authenticators, people, mail, clock, log: auditing.log }),
+  readPolicy: readPolicy({ policies }),
+  changePolicy: changePolicy({ policies }),
+  readAudit: auditing.read,
   status: status({ agents }),
 }
 
-const admit = openAdmission(administrators(settings))
+const admit = openAdmission({ checks: openTokenChecks(settings, { clock, ...local }), authContext: settings.ADMIN_AUTH_CONTEXT, log })
 for (const one of routes) {
   const { name, method, route, body } = one
   const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
   const changes = method !== 'GET'
-  const guard = one.auth === 'administrator' && { admit: admit.bind(undefined, { name, role: one.role, changes }) }
-  const plain = handlers[name] as Handler
-  const handler = guard && changes ? (audited(name, plain, { audit, log }) as Handler) : plain
+  const guard = one.auth !== 'anonymous' && { admit: admit.bind(undefined, { ...one, changes }) }
+  const handler = auditing.seen(one, handlers[name] as Handler)
   // The host's own levels know no person: who may call is decided at the edge.
   app.http(name, { methods: [method], route, authLevel: 'anonymous', handler: atEdge(name, body, handler, { ...edge, ...guard }) })
 }
@@ -169,6 +201,7 @@ app.serviceBusQueue('onAgentEvent', {
 })
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
+app.timer('removeOldSteps', { ...triggers.removeOldSteps, handler: auditing.removeOldSteps })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.
@@ -177,23 +210,11 @@ app.hook.appStart(() => {
   sweep().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 })
 app.hook.appTerminate(async () => {
-  await Promise.race([
-    link
-      .stop()
-      ?.close()
-      .catch(() => {}),
-    clock.sleep(2_000, { unref: true }),
-  ])
+  const closed = link.stop()?.close()
+  const ended = Promise.allSettled([closed, steps.flush({ counts: true })])
+  await Promise.race([ended, clock.sleep(2_000, { unref: true })])
   mail.close()
 })
-
-function administrators({ TENANT_ID, AUTHORITY_URL, ADMIN_AUDIENCE, ADMIN_CLIENT_IDS, ADMIN_AUTH_CONTEXT }: FunctionsSettings) {
-  const tenantUrl = `${AUTHORITY_URL}/${TENANT_ID}`
-  const keys = openTenantKeys({ url: `${tenantUrl}/discovery/v2.0/keys`, ...local })
-  const trusted = ADMIN_AUDIENCE && ADMIN_CLIENT_IDS && { audiences: ADMIN_AUDIENCE, clientIds: ADMIN_CLIENT_IDS }
-  const check = trusted && openTokenCheck({ tenantId: TENANT_ID, issuer: `${tenantUrl}/v2.0`, ...trusted, keys, clock })
-  return { check, tenantUrl, authContext: ADMIN_AUTH_CONTEXT, log }
-}
 
 function storage(url: string | undefined, { DataStorage }: FunctionsSettings, identity: TokenCredential): StorageConnection {
   if (url !== undefined) return { kind: 'identity', url, credential: identity }

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { Fault, isFault } from '../shared/fault.ts'
 import { checkTimes, defaultTimes, type Times } from '../shared/times.ts'
+import { syncedSignIns } from './entra/sign-in-type.ts'
 
 const ms = z.coerce.number().int().positive()
 const https = z.string().regex(/^https:\/\/[^/]+$/, 'must be https://host, nothing after it')
@@ -26,6 +27,8 @@ export const settingsSchema = z.object({
   AZURE_CLIENT_ID: z.guid(),
   KEY_VAULT_URL: https,
   GRAPH_URL: https.default('https://graph.microsoft.com'),
+  /** How synchronized people of domains that are not federated sign in; asked of Graph where absent, which not every tenant lets applications ask. */
+  SYNCED_SIGN_IN: z.enum(syncedSignIns).optional(),
   /** Origins whose pages may call, separated by commas. */
   PUBLIC_ORIGINS: list(origin),
   /** Where administrators sign in. */
@@ -34,6 +37,8 @@ export const settingsSchema = z.object({
   ADMIN_AUDIENCE: list(z.string().min(1)).optional(),
   /** Client ids of the programs that may bring administrators, separated by commas. */
   ADMIN_CLIENT_IDS: list(z.guid()).optional(),
+  /** Client ids of the programs through which everybody may sign in, to see to their own methods; with ADMIN_AUDIENCE. */
+  USER_CLIENT_IDS: list(z.guid()).optional(),
   /** Authentication context that a change needs, if any. */
   ADMIN_AUTH_CONTEXT: z
     .string()
@@ -56,6 +61,8 @@ export const settingsSchema = z.object({
   START_WITHIN_MS: ms.default(defaultTimes.startWithinMs),
   LDAP_MS: ms.default(defaultTimes.ldapMs),
   LOCK_MS: ms.default(defaultTimes.lockMs),
+  /** Refusals of a change are told at multiples of this after the call. */
+  CHANGE_REFUSAL_MS: ms.default(2_000),
 })
 
 export type FunctionsSettings = ReturnType<typeof readSettings>
@@ -73,6 +80,7 @@ export function readSettings(environment: Environment) {
   }
   if ((given['ADMIN_AUDIENCE'] === undefined) !== (given['ADMIN_CLIENT_IDS'] === undefined))
     problems.push('both of ADMIN_AUDIENCE and ADMIN_CLIENT_IDS, or neither')
+  if (given['USER_CLIENT_IDS'] !== undefined && given['ADMIN_AUDIENCE'] === undefined) problems.push('ADMIN_AUDIENCE with USER_CLIENT_IDS')
   const times = readTimes(given, problems)
   const localCa = readLocalCa(given, problems)
   if (problems.length > 0 || !parsed.success || !times) throw invalid(problems)

@@ -20,6 +20,13 @@ param adminAudience string[] = []
 @description('Client ids of the programs that may bring administrators (npm run infra -- register-app).')
 param adminClientIds string[] = []
 
+@description('Client ids of the programs through which everybody may sign in, to see to their own methods and change their password. Never one of adminClientIds.')
+param userClientIds string[] = []
+
+@description('How synchronized people of domains that are not federated sign in, where Graph may not be asked. Empty: it is asked.')
+@allowed(['', 'passwordHash', 'passThrough'])
+param syncedSignIn string = ''
+
 @description('Authentication context (c1 to c99) that an administrator needs for a change. Empty: none.')
 param adminAuthContext string = ''
 
@@ -186,6 +193,8 @@ module functions 'modules/functions.bicep' = {
     publicOrigins: publicOrigins
     adminAudience: adminAudience
     adminClientIds: adminClientIds
+    userClientIds: userClientIds
+    syncedSignIn: syncedSignIn
     adminAuthContext: adminAuthContext
     writebackInitially: writebackInitially
     extraSettings: extraSettings

@@ -66,7 +66,7 @@ export const vault = {
   settings: { mail: 'mail-url' },
 } as const
 
-export const tables = ['flows', 'agents', 'state', 'audit'] as const
+export const tables = ['flows', 'agents', 'state', 'audit', 'methods'] as const
 export type TableName = (typeof tables)[number]
 
 export const storageQueues = ['challenges'] as const
@@ -103,7 +103,14 @@ export const identities = {
     },
     tables,
     storageQueues,
-    graph: ['User.Read.All'],
+    graph: [
+      'User.Read.All',
+      'GroupMember.Read.All',
+      'Domain.Read.All',
+      'OnPremDirectorySynchronization.Read.All',
+      'RoleManagement.Read.Directory',
+      'PrivilegedEligibilitySchedule.Read.AzureADGroup',
+    ],
   },
   agent: {
     serviceBus: { requests: ['Listen'], replies: ['Send'], events: ['Send'] },
@@ -115,5 +122,8 @@ export const identities = {
     graph: [],
   },
 } as const satisfies Record<string, Identity>
+
+/** Rights of the functions at Graph that a tenant may add: with the first, they also set passwords in the cloud directory (docs/operations.md). */
+export const optionalGraph = ['User-PasswordProfile.ReadWrite.All'] as const
 
 export type IdentityName = keyof typeof identities

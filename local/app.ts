@@ -21,6 +21,8 @@ export function settingsFor(
 ): Record<string, string> {
   const storage = connectionString(azurite.addresses)
   const { administration } = credentials
+  const programsWith = (scope: string) =>
+    administration.programs.flatMap(({ clientId, scopes }) => (scopes.includes(scope) ? [clientId] : [])).join(',')
   return {
     AzureWebJobsStorage: storage,
     DataStorage: storage,
@@ -32,7 +34,8 @@ export function settingsFor(
     GRAPH_URL: graph.addresses.url,
     AUTHORITY_URL: entra.addresses.authorityHost,
     ADMIN_AUDIENCE: [administration.api.clientId, administration.api.uri].join(','),
-    ADMIN_CLIENT_IDS: administration.programs.map(({ clientId }) => clientId).join(','),
+    ADMIN_CLIENT_IDS: programsWith('manage'),
+    USER_CLIENT_IDS: programsWith('me'),
     MAIL_URL: `smtp://${mail.addresses.smtpHost}:${mail.addresses.smtpPort}`,
     MAIL_FROM: 'reset@corp.example.test',
     WRITEBACK_INITIALLY: 'on',

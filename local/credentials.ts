@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { type IdentityName, identities } from '../infra/topology.ts'
 import type { SasRule } from './bus/authorization.ts'
 import type { Administration } from './entra/people.ts'
+import type { ManagedIdentity } from './entra/principals.ts'
 
 export interface Principal {
   clientId: string
@@ -16,7 +17,7 @@ export interface Credentials {
   /** One each; more than run at first, for those that are started later. */
   agents: Principal[]
   sasKeys: Record<IdentityName, string>
-  /** Who may sign in as an administrator, and through what. */
+  /** Who may sign in, and through what: the first program brings administrators, the second everybody. */
   administration: Administration
 }
 
@@ -29,8 +30,11 @@ export const newCredentials = (agents: number): Credentials => ({
   agents: Array.from({ length: agents }, principal),
   sasKeys: { functions: sasKey(), agent: sasKey() },
   administration: {
-    api: { clientId: randomUUID(), uri: 'api://password-writeback', scope: 'manage' },
-    programs: [{ clientId: randomUUID(), redirectUris: [] }],
+    api: { clientId: randomUUID(), uri: 'api://password-writeback', scopes: ['manage', 'me'] },
+    programs: [
+      { clientId: randomUUID(), redirectUris: [], scopes: ['manage'] },
+      { clientId: randomUUID(), redirectUris: [], scopes: ['me'] },
+    ],
     people: staff.map((person) => ({ ...person, objectId: randomUUID() })),
   },
 })
@@ -63,8 +67,8 @@ export function busConnectionString(
 }
 
 /** As the tenant knows them. */
-export const principalsOf = ({ functions, agents, administration }: Credentials) => ({
-  functions: { ...functions, identityHeader: functions.secret },
+export const principalsOf = ({ functions, agents, administration }: Credentials, granted: ManagedIdentity['granted'] = []) => ({
+  functions: { ...functions, identityHeader: functions.secret, granted },
   agents,
   administration,
 })

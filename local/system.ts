@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type IdentityName, queues } from '../infra/topology.ts'
+import { type IdentityName, optionalGraph, queues } from '../infra/topology.ts'
 import { defaultTimes, type Times } from '../shared/times.ts'
 import { type AgentProcess, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
@@ -16,7 +16,7 @@ import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from '.
 import type { SampleForest } from './directory/seed.ts'
 import type { Administration } from './entra/people.ts'
 import { equipAgent } from './equip-agent.ts'
-import { cloudPeople } from './people.ts'
+import { asSignedIn, cloudDomains, cloudPeople, federated } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
 import { call } from './reset-client.ts'
@@ -38,6 +38,14 @@ export interface SystemOptions {
   certificateAgeDays?: number
   /** What the first start of the deployment says; `on` if absent. */
   writeback?: 'on' | 'off'
+  /** Application settings of the functions, beyond what follows from the stand-ins. */
+  settings?: Record<string, string>
+  /** How synchronized people sign in, unless their domain is federated: by password hash, or passed through (if absent). */
+  passwordHashSync?: boolean
+  /** Account names of people whose names in the cloud are in the federated domain. */
+  federated?: readonly string[]
+  /** The functions may set passwords in the cloud directory. */
+  cloudPasswords?: boolean
   /** Functions and agents as they ship: bundled, with no node_modules beside them. */
   bundled?: boolean
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
@@ -148,7 +156,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directoryKey = randomUUID()
     const [forests, entra, mail, azurite] = await Promise.all([
       beginDirectories(),
-      begin('entra', { tls, tenantId: credentials.tenantId, principals: principalsOf(credentials), pollS: 0.2, directoryKey }),
+      begin('entra', {
+        tls,
+        tenantId: credentials.tenantId,
+        principals: principalsOf(credentials, options.cloudPasswords ? optionalGraph : []),
+        pollS: 0.2,
+        directoryKey,
+      }),
       begin('mail', { ports: { smtp: 0, web: await freePort(options.ports?.mail ?? 0) } }),
       begin('azurite', {}),
     ])
@@ -156,14 +170,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const directory = { url: entra.addresses.tenant, key: directoryKey, ca: authority.ca }
     const trust = { issuer: entra.addresses.issuer, jwksUrl: entra.addresses.jwksUrl, ca: authority.ca }
     const ours = { ...queues, requests: { ...queues.requests, lockMs: times.lockMs } }
+    const people = cloudPeople(...forests.map(({ forest }) => forest)).map((user) =>
+      options.federated?.includes(user.onPremisesSamAccountName ?? '') ? federated(user) : user,
+    )
     const [bus, vault, graph] = await Promise.all([
       begin('bus', { queues: ours, rules: sasRules(credentials), tls, entra: { ...trust, principals: owners(credentials) } }),
       begin('vault', { tls, entra: trust, authority: entra.addresses.tenant, principals: owners(credentials) }),
-      begin('graph', { tls, entra: trust, directory, users: cloudPeople(...forests.map(({ forest }) => forest)) }),
+      begin('graph', {
+        ...{ tls, entra: trust, directory, users: people },
+        tenant: { domains: cloudDomains(...forests.map(({ forest }) => forest)), passwordHashSync: options.passwordHashSync ?? false },
+      }),
     ])
+    for (const person of people) await entra.call('addPerson', asSignedIn(person))
     const cloud = { entra, bus, mail, azurite, vault, graph, directory: running.remote }
     const app = await appOf(shipped)
-    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on' }
+    const own = { LOCAL_CA_FILE: join(folder, 'ca.pem'), WRITEBACK_INITIALLY: options.writeback ?? 'on', ...options.settings }
     const settings = { ...settingsFor(cloud, credentials, times), ...own }
     const identity = { IDENTITY_ENDPOINT: entra.addresses.identityEndpoint, IDENTITY_HEADER: credentials.functions.secret }
     const settingsAt = (port: number) => ({ ...settings, PUBLIC_ORIGINS: `http://localhost:${port}` })

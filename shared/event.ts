@@ -1,6 +1,7 @@
 /**
  * What an agent says unasked: heartbeat, stopping, settled (docs/protocol.md, Events). Key 1 tells which it is.
  */
+import { createHash } from 'node:crypto'
 import { rejected } from './envelope.ts'
 import { type AgentOutcome, maxOutcomeCode, outcomeFromWire, outcomeToWire } from './outcome-code.ts'
 import { type PolicyFacts, policyFacts, policyFromWire, policyToWire } from './payload.ts'
@@ -14,6 +15,8 @@ export interface Speaker {
   sequence: number
   sentAt: number
 }
+
+export const domainIdOf = (name: string): Buffer => createHash('sha256').update(name.toLowerCase()).digest().subarray(0, 8)
 
 /** `id`: SHA-256 of the domain's DNS name in lower case, first 8 bytes: one size for every name, and no name in a table. */
 export interface DomainState {

@@ -13,8 +13,8 @@ import { type ManageOptions, openManage } from './manage.ts'
 
 const ada = 'ada@corp.example.test'
 const administration: Administration = {
-  api: { clientId: 'c1b2c3d4-0000-4000-8000-000000000001', uri: 'api://password-writeback', scope: 'manage' },
-  programs: [{ clientId: 'c1b2c3d4-0000-4000-8000-000000000002', redirectUris: [] }],
+  api: { clientId: 'c1b2c3d4-0000-4000-8000-000000000001', uri: 'api://password-writeback', scopes: ['manage', 'me'] },
+  programs: [{ clientId: 'c1b2c3d4-0000-4000-8000-000000000002', redirectUris: [], scopes: ['manage'] }],
   people: [{ objectId: 'c1b2c3d4-0000-4000-8000-0000000000a1', upn: ada, name: 'Ada', roles: ['Writeback.Admin'] }],
 }
 const clientId = administration.programs[0]?.clientId ?? ''
@@ -31,7 +31,9 @@ beforeAll(async () => {
   const rules = { tenantId, issuer: `${authorityHost}/${tenantId}/v2.0`, audiences: [administration.api.clientId], clientIds: [clientId] }
   const check = openTokenCheck({ ...rules, keys, clock: systemClock })
   api = await listen(
-    async (request) => otherwise ?? answer(request, openAdmission({ check, tenantUrl: '', authContext, log: () => {} })),
+    async (request) =>
+      otherwise ??
+      answer(request, openAdmission({ checks: { administrators: check, users: undefined, tenantUrl: '' }, authContext, log: () => {} })),
     {},
   )
 })
@@ -46,14 +48,14 @@ beforeEach(() => {
 })
 
 async function answer({ method, url, headers, body }: WebRequest, admit: ReturnType<typeof openAdmission>): Promise<WebAnswer> {
-  const route = { name: 'test', role: 'Writeback.Admin', changes: method !== 'GET' } as const
+  const route = { name: 'test', auth: 'administrator', role: 'Writeback.Admin', changes: method !== 'GET' } as const
   const admission = await admit(route, headers.authorization ?? null)
   if (admission.kind === 'refused') {
     const { status, body: problem, challenge } = admission.answer
     return { status, body: JSON.stringify(problem), ...(challenge && { headers: { 'www-authenticate': challenge } }) }
   }
   received.push({ method, path: url.pathname + url.search, body })
-  return { status: 200, body: { who: admission.administrator.id } }
+  return { status: 200, body: { who: admission.administrator?.id ?? '' } }
 }
 
 /** A person who signs in at once, each time as said. */

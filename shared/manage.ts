@@ -29,7 +29,7 @@ export interface ManageOptions {
 
 export interface ManageAnswer {
   status: number
-  // biome-ignore lint/suspicious/noExplicitAny: what the API answers; whoever asks knows which route it was.
+  // biome-ignore lint/suspicious/noExplicitAny: what the API answers; whoever asks knows which route it was. Of a file: `text`, `next`, `rejected`.
   body: any
 }
 
@@ -104,6 +104,10 @@ function whatIsMissing(challenge: string): { claims: string | undefined } | unde
 
 async function answerOf(response: Response): Promise<ManageAnswer> {
   const text = await response.text()
+  if (/^(text\/csv|application\/jsonl)/.test(response.headers.get('content-type') ?? '')) {
+    const [, next] = /^<(\?[^>]*)>; rel="next"$/.exec(response.headers.get('link') ?? '') ?? []
+    return { status: response.status, body: { text, next, rejected: Number(response.headers.get('x-rejected')) } }
+  }
   try {
     return { status: response.status, body: JSON.parse(text) }
   } catch {

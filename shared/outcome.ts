@@ -22,6 +22,7 @@ export type Outcome =
 type PlainKind =
   | 'done'
   | 'doneCloudPending'
+  | 'unlocked'
   | 'policy.complexity'
   | 'policy.containsName'
   | 'policy.filter'
@@ -61,6 +62,8 @@ interface Meaning {
 export const outcomes = {
   done: { effect: 'changed', retryable: false, event: 31002 },
   doneCloudPending: { effect: 'changed', retryable: false, event: 34001 },
+  /** The account is not locked any more; of the password nothing was asked. */
+  unlocked: { effect: 'notChanged', retryable: false, event: 34023 },
   'policy.length': { effect: 'notChanged', retryable: true, event: 33008 },
   'policy.complexity': { effect: 'notChanged', retryable: true, event: 33008 },
   'policy.containsName': { effect: 'notChanged', retryable: true, event: 33008 },

@@ -72,26 +72,32 @@ export function decodeRequest(input: Uint8Array): Request {
   return { ...fields, operation, actor }
 }
 
-/** [minimum length, history length, complexity required, minimum age in minutes]: what a person may know of the policy. */
-export const policyFacts = tuple(uint(255), uint(1024), flag, uint(2_000_000))
+/**
+ * [minimum length, history length, complexity required, minimum age in minutes, wrong attempts that lock an account out (0: none
+ * do), minutes after which their count starts anew]: what a person may know of the policy.
+ */
+export const policyFacts = tuple(uint(255), uint(1024), flag, uint(2_000_000), uint(255), uint(65_535))
 export interface PolicyFacts {
   minLength: number
   historyLength: number
   complexity: boolean
   minAgeMinutes: number
+  lockoutThreshold: number
+  lockoutMinutes: number
 }
-export const policyToWire = (p: PolicyFacts): [number, number, boolean, number] => [
+type WirePolicy = [number, number, boolean, number, number, number]
+export const policyToWire = (p: PolicyFacts): WirePolicy => [
   p.minLength,
   p.historyLength,
   p.complexity,
   p.minAgeMinutes,
+  p.lockoutThreshold,
+  p.lockoutMinutes,
 ]
-export const policyFromWire = ([minLength, historyLength, complexity, minAgeMinutes]: [number, number, boolean, number]): PolicyFacts => ({
-  minLength,
-  historyLength,
-  complexity,
-  minAgeMinutes,
-})
+export function policyFromWire(policy: WirePolicy): PolicyFacts {
+  const [minLength, historyLength, complexity, minAgeMinutes, lockoutThreshold, lockoutMinutes] = policy
+  return { minLength, historyLength, complexity, minAgeMinutes, lockoutThreshold, lockoutMinutes }
+}
 
 const replyShape = {
   outcome: [1, uint(maxOutcomeCode)],

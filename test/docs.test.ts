@@ -16,12 +16,13 @@ import { afterDeath, afterProof, nextStep } from '../agent/redelivery.ts'
 import { readSettings as readAgentSettings } from '../agent/settings.ts'
 import { answers } from '../functions/http/answers.ts'
 import { problems } from '../functions/http/problem.ts'
+import { places, ways } from '../functions/operations.ts'
 import { readSettings as readFunctionsSettings, settingsSchema } from '../functions/settings.ts'
 import { exitCodes as adminExitCodes } from '../infra/cli/command.ts'
 import { commands, connection } from '../infra/cli/run.ts'
 import { flags as infraFlags } from '../infra/tenant/command.ts'
 import { everywhere, commands as infraCommands } from '../infra/tenant/run.ts'
-import { queues, vault } from '../infra/topology.ts'
+import { identities, optionalGraph, queues, vault } from '../infra/topology.ts'
 import { faultCodes } from '../shared/fault.ts'
 import { createLog, type EventName, events } from '../shared/log.ts'
 import { linkConditions, outcomes } from '../shared/outcome.ts'
@@ -39,6 +40,7 @@ const docs = {
   deploy: read('docs/deploy.md'),
   keys: read('docs/keys.md'),
   infra: read('infra/README.md'),
+  operations: read('docs/operations.md'),
 }
 
 const cells = (line: string) =>
@@ -414,6 +416,23 @@ describe('operating.md', () => {
   })
 })
 
+describe('operations.md', () => {
+  test('sign-in types', () => {
+    expect(column(table('operations', 'Sign-in types'), 'type')).toEqual(Object.keys(places))
+  })
+
+  test('where an operation takes place', () => {
+    for (const { operation = '', ...where } of table('operations', 'Where an operation takes place'))
+      expect(where, operation).toEqual(Object.fromEntries(Object.entries(places).map(([type, of]) => [type, Object(of)[operation]])))
+    expect(column(table('operations', 'Where an operation takes place'), 'operation')).toEqual(Object.keys(places.cloudOnly))
+  })
+
+  test('who may do what', () => {
+    const inCode = ways.map(({ who, what, wire, gates, mustChange }) => [who, what, wire, gates, yesNo(mustChange)])
+    expect(pick(table('operations', 'Who may do what'), 'who', 'what', 'as', 'gates', 'must change')).toEqual(inCode)
+  })
+})
+
 describe('deploy.md', () => {
   test('the commands of npm run infra', () => {
     const inCode = Object.values(infraCommands).map(({ usage, summary }) => [usage, summary])
@@ -439,6 +458,11 @@ describe('deploy.md', () => {
   test('every flag of npm run infra is somewhere in its help', () => {
     const shown = new Set<string>([...everywhere, ...Object.values(infraCommands).flatMap(({ flags }) => flags)])
     expect(Object.keys(infraFlags).filter((flag) => !shown.has(flag))).toEqual([])
+  })
+
+  test('permissions at Graph', () => {
+    const documented = column(table('deploy', 'What the functions may ask of Graph'), 'permission')
+    expect(documented).toEqual([...identities.functions.graph, ...optionalGraph])
   })
 
   async function shown(...args: string[]) {

@@ -34,8 +34,9 @@ describe('an SDK is imported in its adapter alone', () => {
     ['@azure/storage-queue', ['functions/store/queue.ts']],
     ['@azure/core-rest-pipeline', ['agent/credential/graph.ts', 'functions/entra/graph.ts']],
     ['nodemailer', ['functions/mail/smtp.ts']],
+    ['otplib', ['functions/gates/totp.ts']],
     ['@clack/prompts', ['agent/ctl/configure/prompts.ts']],
-    ['jose', ['agent/credential/proof.ts', 'functions/entra/admin-token.ts', 'functions/entra/tenant-keys.ts']],
+    ['jose', ['agent/credential/proof.ts', 'functions/entra/access-token.ts', 'functions/entra/tenant-keys.ts']],
     ['@azure/functions', ['functions/http/edge.ts', 'functions/main.ts', 'functions/relay/events.ts']],
   ])('%s', (sdk, adapters) => {
     const imports = new RegExp(`from '${sdk}'`)

@@ -34,6 +34,7 @@ const policy: Policy = {
   minAgeMinutes: 1440,
   lockoutThreshold: 10,
   lockoutWindowMs: 600_000,
+  lockoutMinutes: 30,
 }
 const fresh = { pwdLastSet: toFileTime(now - 1000) }
 const tooYoung: AgentOutcome = { kind: 'policy.minAge', retryAt: now - 1000 + dayMs }

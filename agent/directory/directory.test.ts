@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../shared/clock.ts'
+import { domainIdOf } from '../../shared/event.ts'
 import { isFault } from '../../shared/fault.ts'
 import { Secret } from '../../shared/secret.ts'
 import { endpointOf, openConnection } from './connection.ts'
 import { authority, clockByHand, faultOf, fine, host, nothing, placeOf, type Sample, startSample } from './directory.fixture.ts'
-import { domainIdOf, openDomain } from './domain.ts'
+import { openDomain } from './domain.ts'
 
 let sample: Sample
 let hand: ReturnType<typeof clockByHand>
@@ -17,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => sample.close())
 
 test('facts for the heartbeat', async () => {
-  const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0 }
+  const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0, lockoutThreshold: 10, lockoutMinutes: 30 }
   const id = domainIdOf('CORP.example.test')
   expect(id).toHaveLength(8)
   expect(await sample.directory.facts()).toMatchObject([{ id, reachable: true, policy }])

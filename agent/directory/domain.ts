@@ -5,9 +5,9 @@
  * Faults: DIRECTORY_UNAVAILABLE (nothing was written), DIRECTORY_WRITE_IN_DOUBT, DIRECTORY_CONFIGURATION, DIRECTORY_REFUSED
  * (a read was refused; nothing was written). Times in the directory are compared with its own clock alone (`serverNow`).
  */
-import { createHash } from 'node:crypto'
 import { debuglog } from 'node:util'
 import type { Clock } from '../../shared/clock.ts'
+import { domainIdOf } from '../../shared/event.ts'
 import { Fault, faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { AgentOutcome } from '../../shared/outcome-code.ts'
@@ -73,9 +73,14 @@ export interface Domain {
   close(): void
 }
 
-const noPolicy: PolicyFacts = { minLength: 0, historyLength: 0, complexity: false, minAgeMinutes: 0 }
-
-export const domainIdOf = (domain: string): Buffer => createHash('sha256').update(domain.toLowerCase()).digest().subarray(0, 8)
+const noPolicy: PolicyFacts = {
+  minLength: 0,
+  historyLength: 0,
+  complexity: false,
+  minAgeMinutes: 0,
+  lockoutThreshold: 0,
+  lockoutMinutes: 0,
+}
 
 export function openDomain(settings: DomainSettings, { clock, log }: { clock: Clock; log: Log }): Domain {
   refuseDebugLog()

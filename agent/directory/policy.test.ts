@@ -21,6 +21,7 @@ test('the policy of the domain, kept for a minute', async () => {
     minAgeMinutes: 0,
     lockoutThreshold: 10,
     lockoutWindowMs: 1_800_000,
+    lockoutMinutes: 30,
   }
   expect(await sample.directory.policy(alice)).toEqual(first)
   sample.server.control.setPolicy({ minPwdLength: 14, pwdHistoryLength: 24, complexity: false, minPwdAgeMs: 90_500 })
@@ -35,6 +36,7 @@ test('the policy of the domain, kept for a minute', async () => {
     minAgeMinutes: 2,
     lockoutThreshold: 10,
     lockoutWindowMs: 1_800_000,
+    lockoutMinutes: 30,
   }
   expect(await sample.directory.policy(alice)).toEqual(second)
 })
@@ -51,6 +53,7 @@ test('a fine-grained policy applies to whom the directory says, if it can be rea
     minAgeMinutes: 1,
     lockoutThreshold: 0,
     lockoutWindowMs: 1_800_000,
+    lockoutMinutes: 30,
   }
   expect(await directory.policy(await sample.find('alice.adams'))).toEqual(strict)
   expect(await directory.policy(await sample.find('bob.brown'))).toMatchObject({ minLength: 10 })

@@ -15,15 +15,13 @@ import { integerOf, type Row, readBase, required, textOf } from './rows.ts'
 
 export interface Policy extends PolicyFacts {
   minAgeMs: number
-  /** Wrong attempts that lock an account out; 0: none do. */
-  lockoutThreshold: number
   /** After this long without a wrong attempt the count starts anew. */
   lockoutWindowMs: number
 }
 
 const keptMs = 60_000
 /** What the wire carries (shared/payload.ts). */
-const most = { minLength: 255, historyLength: 1024, minAgeMinutes: 2_000_000 } as const
+const most = { minLength: 255, historyLength: 1024, minAgeMinutes: 2_000_000, lockoutThreshold: 255, lockoutMinutes: 65_535 } as const
 
 const domainNames = {
   minLength: 'minPwdLength',
@@ -79,19 +77,23 @@ function toPolicy(row: Row, names: typeof domainNames): Policy | undefined {
   const complexity = textOf(row, names.complexity)
   if (minLength === undefined || historyLength === undefined || complexity === undefined) return undefined
   const minAgeMs = intervalMs(integerOf(row, names.minAge))
+  const lockoutWindowMs = intervalMs(integerOf(row, names.lockoutWindow))
   return {
     minLength: within(minLength, most.minLength),
     historyLength: within(historyLength, most.historyLength),
     complexity: isComplex(complexity),
-    minAgeMinutes: Math.min(Math.ceil(minAgeMs / 60_000), most.minAgeMinutes),
+    minAgeMinutes: minutes(minAgeMs, most.minAgeMinutes),
     minAgeMs,
-    lockoutThreshold: Number(integerOf(row, names.lockoutThreshold) ?? 0n),
-    lockoutWindowMs: intervalMs(integerOf(row, names.lockoutWindow)),
+    lockoutThreshold: within(integerOf(row, names.lockoutThreshold) ?? 0n, most.lockoutThreshold),
+    lockoutMinutes: minutes(lockoutWindowMs, most.lockoutMinutes),
+    lockoutWindowMs,
   }
 }
 
 /** A number that does not fit the wire would cost the heartbeat or the reply that carries it. */
 const within = (value: bigint, greatest: number): number => Math.min(Math.max(Number(value), 0), greatest)
+
+const minutes = (ms: number, greatest: number): number => Math.min(Math.ceil(ms / 60_000), greatest)
 
 /** pwdProperties has DOMAIN_PASSWORD_COMPLEX as its lowest bit ([MS-SAMR], pwdProperties); a fine-grained policy says TRUE. */
 const isComplex = (value: string) => value === 'TRUE' || (Number(value) & 1) === 1

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { EventName, Fields } from '../../shared/log.ts'
-import type { Demand, RefusalReason, TokenCheck, Verdict } from '../entra/admin-token.ts'
+import type { RefusalReason } from '../entra/access-token.ts'
+import type { Demand, TokenCheck, Verdict } from '../entra/admin-token.ts'
+import type { UserTokenCheck, UserVerdict } from '../entra/user-token.ts'
 import { problem } from '../http/problem.ts'
 import { openAdmission } from './admission.ts'
 
 const tenantUrl = 'https://login.microsoftonline.com/7a0c9a0e-3f0b-4b57-8a35-52d0a4a0c1de'
 const ada = { id: 'c1b2c3d4-0000-4000-8000-0000000000ff', role: 'Writeback.Admin' } as const
-const relink = { name: 'relink', role: 'Writeback.Admin', changes: true } as const
+const relink = { name: 'relink', auth: 'administrator', role: 'Writeback.Admin', changes: true } as const
 const bare = `Bearer realm="", authorization_uri="${tenantUrl}/oauth2/v2.0/authorize"`
 
 function opened(verdict: Verdict | Error, { authContext, setUp = true }: { authContext?: string; setUp?: boolean } = {}) {
@@ -18,7 +20,11 @@ function opened(verdict: Verdict | Error, { authContext, setUp = true }: { authC
     return verdict
   }
   const log = (event: EventName, fields?: Fields) => void logged.push([event, fields])
-  return { admit: openAdmission({ check: setUp ? check : undefined, tenantUrl, authContext, log }), asked, logged }
+  return {
+    admit: openAdmission({ checks: { administrators: setUp ? check : undefined, users: undefined, tenantUrl }, authContext, log }),
+    asked,
+    logged,
+  }
 }
 const refusedFor = (reason: RefusalReason, options?: { authContext: string }) =>
   opened({ kind: 'refused', reason }, options).admit(relink, 'Bearer a.b.c')
@@ -27,7 +33,9 @@ describe('an administrator', () => {
   it('gets in with what the route asks for', async () => {
     const { admit, asked, logged } = opened({ kind: 'administrator', administrator: ada }, { authContext: 'c1' })
     expect(await admit(relink, 'Bearer a.b-c_d.e')).toEqual({ kind: 'admitted', administrator: ada })
-    expect(await admit({ name: 'readAudit', role: 'Writeback.Helpdesk', changes: false }, 'bearer  a')).toMatchObject({ kind: 'admitted' })
+    expect(
+      await admit({ name: 'readAudit', auth: 'administrator', role: 'Writeback.Helpdesk', changes: false }, 'bearer  a'),
+    ).toMatchObject({ kind: 'admitted' })
     expect(asked).toEqual([
       { token: 'a.b-c_d.e', demand: { role: 'Writeback.Admin', change: { authContext: 'c1' } } },
       { token: 'a', demand: { role: 'Writeback.Helpdesk', change: undefined } },
@@ -105,5 +113,48 @@ describe('nobody gets in', () => {
     const { admit, logged } = opened({ kind: 'administrator', administrator: ada }, { setUp: false })
     expect(await admit(relink, 'Bearer a.b.c')).toEqual({ kind: 'refused', answer: problem('noAdministrators') })
     expect(logged[0]?.[1]).toMatchObject({ reason: 'notSetUp' })
+  })
+})
+
+describe('anybody of the tenant', () => {
+  const eve = { id: ada.id, signedInAt: 5 }
+  const genuine: UserVerdict = { kind: 'user', user: eve }
+  function openedFor(verdict: UserVerdict, setUp = true) {
+    const asked: { token: string; recent: boolean }[] = []
+    const logged: [EventName, Fields | undefined][] = []
+    const users: UserTokenCheck = async (token, { recent }) => {
+      asked.push({ token, recent })
+      return verdict
+    }
+    const log = (event: EventName, fields?: Fields) => void logged.push([event, fields])
+    const checks = { administrators: undefined, users: setUp ? users : undefined, tenantUrl }
+    return { admit: openAdmission({ checks, authContext: 'c1', log }), asked, logged }
+  }
+  const mine = { name: 'readMethods', auth: 'user', changes: false } as const
+  const either = { name: 'change', auth: 'flowOrUser', changes: true } as const
+
+  it('gets in about themselves; a change needs a recent sign-in', async () => {
+    const { admit, asked } = openedFor(genuine)
+    expect(await admit(mine, 'Bearer a')).toEqual({ kind: 'admitted', user: eve })
+    await admit({ ...mine, changes: true }, 'Bearer b')
+    expect(asked).toEqual([
+      { token: 'a', recent: false },
+      { token: 'b', recent: true },
+    ])
+  })
+
+  it('shows a token or comes with a flow where either will do; a token that is no good is not overlooked', async () => {
+    expect(await openedFor(genuine).admit(either, null)).toEqual({ kind: 'admitted' })
+    expect(await openedFor(genuine, false).admit(either, null)).toEqual({ kind: 'admitted' })
+    expect(await openedFor(genuine).admit(either, 'Bearer a')).toEqual({ kind: 'admitted', user: eve })
+    for (const header of ['Bearer a', '', 'Basic YWRhOnB3'])
+      expect(await openedFor({ kind: 'refused', reason: 'signature' }).admit(either, header)).toMatchObject({ kind: 'refused' })
+  })
+
+  it('is refused under an event of their own, and nobody gets in while the settings name no program for them', async () => {
+    const { admit, logged } = openedFor({ kind: 'refused', reason: 'scope', person: ada.id })
+    expect(await admit(mine, 'Bearer a')).toEqual({ kind: 'refused', answer: { ...problem('notSignedIn'), challenge: bare } })
+    expect(logged).toEqual([['userRefused', { route: 'readMethods', reason: 'scope', count: 1, person: ada.id }]])
+    expect(await openedFor(genuine, false).admit(mine, 'Bearer a')).toEqual({ kind: 'refused', answer: problem('noSignIn') })
   })
 })

@@ -1,5 +1,5 @@
 /**
- * Who may call an administrators' route: the bearer token is checked, and what a refused caller is told.
+ * Who may call a route that asks for a person: the bearer token is checked, and what a refused caller is told.
  *
  * Whoever shows nothing genuine reads one and the same 401, whatever is wrong; the log says what. A person who is genuine
  * is told a little more: that the role is missing, or how to sign in again (RFC 9470, and Entra's claims challenge:
@@ -7,22 +7,28 @@
  */
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
-import { type RefusalReason, type Role, signInMaxAgeS, type TokenCheck } from '../entra/admin-token.ts'
+import { type RefusalReason, signInMaxAgeS } from '../entra/access-token.ts'
+import type { Role } from '../entra/admin-token.ts'
+import type { TokenChecks } from '../entra/token-checks.ts'
 import type { Admission } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 
 export interface AdmissionDeps {
-  /** Undefined: the app was not told whose tokens to take. */
-  check: TokenCheck | undefined
-  /** Where people sign in: `https://login.microsoftonline.com/{tenant}` */
-  tenantUrl: string
+  checks: TokenChecks
   authContext: string | undefined
   log: Log
 }
 
-export type Admit = (route: { name: string; role: Role; changes: boolean }, authorization: string | null) => Promise<Admission>
+/** `user`: anybody of the tenant, about themselves. `flowOrUser`: whoever shows a token is checked; whoever shows none has a flow. */
+export type Guarded = { name: string; changes: boolean } & (
+  | { auth: 'administrator'; role: Role }
+  | { auth: 'user' }
+  | { auth: 'flowOrUser' }
+)
+export type Admit = (route: Guarded, authorization: string | null) => Promise<Admission>
 
-export function openAdmission({ check, tenantUrl, authContext, log }: AdmissionDeps): Admit {
+export function openAdmission({ checks, authContext, log }: AdmissionDeps): Admit {
+  const { administrators, users, tenantUrl } = checks
   /** Since this instance started: refusals are counted, not stored, for anybody can cause them. */
   let refusals = 0
   const realm = `Bearer realm="", authorization_uri="${tenantUrl}/oauth2/v2.0/authorize"`
@@ -31,19 +37,32 @@ export function openAdmission({ check, tenantUrl, authContext, log }: AdmissionD
     const detail = signInAgain(reason, authContext)
     return { ...problem(detail === undefined ? 'notSignedIn' : 'signInAgain'), challenge: `${realm}${detail ?? ''}` }
   }
-  return async ({ name, role, changes }, authorization) => {
+  /** Undefined: the settings do not say whose tokens to take. */
+  const checkFor = (route: Guarded) => {
+    if (route.auth === 'administrator') {
+      const demand = { role: route.role, change: route.changes ? { authContext } : undefined }
+      return administrators && ((token: string) => administrators(token, demand))
+    }
+    // A route that also takes a flow's secret asks for more by itself.
+    return users && ((token: string) => users(token, { recent: route.auth === 'user' && route.changes }))
+  }
+  return async (route, authorization) => {
+    const [event, notSetUp] =
+      route.auth === 'administrator' ? (['administratorRefused', 'noAdministrators'] as const) : (['userRefused', 'noSignIn'] as const)
     const refused = (answer: Answer, reason: string, more: { person?: string | undefined; fault?: string } = {}): Admission => {
       refusals += 1
-      log('administratorRefused', { route: name, reason, count: refusals, ...more })
+      log(event, { route: route.name, reason, count: refusals, ...more })
       return { kind: 'refused', answer }
     }
-    if (check === undefined) return refused(problem('noAdministrators'), 'notSetUp')
+    if (route.auth === 'flowOrUser' && authorization === null) return { kind: 'admitted' }
+    const check = checkFor(route)
+    if (check === undefined) return refused(problem(notSetUp), 'notSetUp')
     const token = bearerToken(authorization)
     if (token === undefined) return refused(answerTo('noToken'), 'noToken')
     try {
-      const verdict = await check(token, { role, change: changes ? { authContext } : undefined })
+      const verdict = await check(token)
       if (verdict.kind === 'refused') return refused(answerTo(verdict.reason), verdict.reason, { person: verdict.person })
-      return { kind: 'admitted', administrator: verdict.administrator }
+      return verdict.kind === 'user' ? { kind: 'admitted', user: verdict.user } : { kind: 'admitted', administrator: verdict.administrator }
     } catch (error) {
       return refused(problem('unavailable'), 'unavailable', { fault: faultWord(error) })
     }

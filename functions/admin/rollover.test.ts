@@ -73,7 +73,13 @@ const heartbeat = (agentId: Buffer, sequence = 1): Heartbeat => ({
   packageKeys: [],
   passwordKeys: [],
   configuration: randomBytes(8),
-  domains: [{ id: randomBytes(8), reachable: true, policy: { minLength: 0, historyLength: 0, complexity: false, minAgeMinutes: 0 } }],
+  domains: [
+    {
+      id: randomBytes(8),
+      reachable: true,
+      policy: { minLength: 0, historyLength: 0, complexity: false, minAgeMinutes: 0, lockoutThreshold: 0, lockoutMinutes: 0 },
+    },
+  ],
   counters: { handled: 0, changed: 0, refused: 0, unknown: 0, rejected: 0, replays: 0 },
 })
 

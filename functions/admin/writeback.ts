@@ -15,7 +15,7 @@ import { driven, type RolloverHandlerDeps } from './rollover.ts'
 
 export interface WritebackDeps extends Pick<RolloverHandlerDeps, 'rollover' | 'times' | 'clock' | 'log'> {
   feature: Pick<Feature, 'state' | 'turn'>
-  agents: Pick<Agents, 'all' | 'writeback'>
+  agents: Pick<Agents, 'all' | 'live' | 'writeback'>
   offboard: Probe['offboard']
 }
 
@@ -54,14 +54,26 @@ async function switchOff(reason: string, by: string, { feature, offboard, log }:
   await offboard().catch((error: unknown) => log('relayError', { fault: faultWord(error) }))
 }
 
-const shownAgent = ({ agent, version, heardAt, linkProven, stopping, revokedAt, domains, packageKeys, passwordKeys }: HeardAgent) => ({
+const shownAgent = ({
+  agent,
+  version,
+  heardAt,
+  linkProven,
+  stopping,
+  revokedAt,
+  domains,
+  packageKeys,
+  passwordKeys,
+  counters,
+}: HeardAgent) => ({
   agent,
   version,
   heardAt,
   linkProven,
   stopping,
   revoked: revokedAt !== undefined,
-  domains,
+  domains: domains.map(({ policy, ...domain }) => ({ ...domain, ...(policy && { policy: { ...policy } }) })),
   packageKeys,
   passwordKeys,
+  ...(counters && { counters: { ...counters } }),
 })

@@ -7,9 +7,10 @@ import type { AdministratorCall } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import { openRows, type Rows } from '../store/rows.ts'
 import { openTables, type TableAccess } from '../store/tables.ts'
-import { type Audit, openAudit, pageSize } from './audit.ts'
+import { type Audit, openAudit } from './audit.ts'
 import { audited } from './audited.ts'
-import { readAudit } from './read.ts'
+import { type Listing, openListing } from './listing.ts'
+import { pageSize, readAudit } from './read.ts'
 
 const clock = virtualClock()
 const key = { version: '0'.repeat(32), key: Buffer.alloc(32, 1) }
@@ -17,6 +18,7 @@ let azurite: Azurite
 let tables: TableAccess
 let rows: Rows
 let audit: Audit
+let listing: Listing
 let logged: [EventName, Fields | undefined][]
 const log = (event: EventName, fields?: Fields) => void logged.push([event, fields])
 
@@ -26,6 +28,7 @@ beforeAll(async () => {
   tables = openTables({ connection })
   rows = openRows({ tables, keys: { subkey: async () => key }, log })
   audit = openAudit({ rows, clock })
+  listing = openListing({ rows, clock, retentionDays: async () => 2 })
 })
 afterAll(() => azurite.close())
 beforeEach(async () => {
@@ -44,8 +47,16 @@ const callOf = (over: object = {}): AdministratorCall<{ reason: string }> => ({
   administrator: ada,
   ...over,
 })
-const said = { who: ada.id, role: ada.role, action: 'relink', subject: 'subject-1', reason: 'moved to another forest' }
-const outcomes = async () => (await audit.page()).entries.map(({ outcome }) => outcome)
+const said = {
+  event: 'administratorActed',
+  id: 34031,
+  who: ada.id,
+  role: ada.role,
+  action: 'relink',
+  subject: 'subject-1',
+  reason: 'moved to another forest',
+}
+const outcomes = async () => (await listing.page({}, pageSize)).entries.map(({ outcome }) => outcome)
 
 describe('a call that changes something', () => {
   it('leaves who, what, whom, why and when before it does anything, and how it ended', async () => {
@@ -53,14 +64,14 @@ describe('a call that changes something', () => {
     const handler = audited(
       'relink',
       async () => {
-        seen.push(...(await audit.page()).entries)
+        seen.push(...(await listing.page({}, pageSize)).entries)
         return { status: 200, body: {} }
       },
       { audit, log },
     )
     await handler(callOf())
     expect(seen).toEqual([{ ...said, at: clock.now(), outcome: 'begun' }])
-    expect(await audit.page()).toEqual({ entries: [{ ...said, at: clock.now(), outcome: 'done' }], rejected: 0 })
+    expect(await listing.page({}, pageSize)).toEqual({ entries: [{ ...said, at: clock.now(), outcome: 'done' }], rejected: 0 })
     expect(logged).toEqual([['administratorActed', { route: 'relink', administrator: ada.id, outcome: 'done' }]])
   })
 
@@ -117,7 +128,7 @@ describe('a call that changes something', () => {
 
   it('about somebody with an endless name takes no more room than another', async () => {
     await audited('relink', async () => problem('unknownUser'), { audit, log })(callOf({ params: { id: 'x'.repeat(10_000) } }))
-    expect((await audit.page()).entries[0]?.subject).toHaveLength(64)
+    expect((await listing.page({}, pageSize)).entries[0]?.subject).toHaveLength(64)
   })
 
   it('has its end even though the state key changed meanwhile and the row was written anew', async () => {
@@ -130,7 +141,8 @@ describe('a call that changes something', () => {
 })
 
 describe('GET manage/audit', () => {
-  const read = (query: string) => readAudit({ audit })({ ...callOf(), body: undefined, query: new URLSearchParams(query) })
+  const read = (query: string) =>
+    readAudit({ listing, steps: { flush: async () => {} } })({ ...callOf(), body: undefined, query: new URLSearchParams(query) })
 
   it('shows the newest first, and goes on from where a page ended until nothing is left', async () => {
     const actions = Array.from({ length: pageSize + 7 }, (_, n) => `action-${n}`)

@@ -19,14 +19,14 @@ export interface AuditedDeps {
 export function audited<B>(action: string, handler: AdministratorHandler<B>, { audit, log }: AuditedDeps): AdministratorHandler<B> {
   return async (call) => {
     const end = await audit.begin(entryOf(action, call))
-    const write = async (outcome: string) => {
-      const facts = { route: action, administrator: call.administrator.id, outcome }
-      const written = await end(outcome).catch(faultWord)
+    const write = async (outcome: string, request?: string) => {
+      const facts = { route: action, administrator: call.administrator.id, outcome, request }
+      const written = await end(outcome, request).catch(faultWord)
       log('administratorActed', { ...facts, ...(typeof written === 'string' && { fault: written }) })
     }
     try {
       const answer = await handler(call)
-      await write(outcomeOf(answer))
+      await write(outcomeOf(answer), typeof answer.body['request'] === 'string' ? answer.body['request'] : undefined)
       return answer
     } catch (error) {
       const fault = faultWord(error)
@@ -48,6 +48,6 @@ function entryOf(action: string, { administrator: { id, role }, params, body }: 
 }
 
 function outcomeOf({ status, body }: Answer): string {
-  if (status < 300) return status === 202 ? 'accepted' : 'done'
-  return typeof body['code'] === 'string' ? body['code'] : `status.${status}`
+  if (typeof body['code'] === 'string') return body['code']
+  return status >= 300 ? `status.${status}` : status === 202 ? 'accepted' : 'done'
 }

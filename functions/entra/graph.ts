@@ -1,118 +1,132 @@
 /**
- * People as the cloud directory knows them: found by the name they typed or by object id, and nothing changed.
+ * Microsoft Graph v1.0: questions with retries and paging, and the one write there is. The only file of the functions that speaks to it.
  *
- * What was typed becomes exactly one path segment of `/users/{…}`, and only if it can be a user principal name at all;
- * nothing else of Graph can be reached with it. Requests and answers hold names, so they are in no fault: only the
- * status and a code word are. Needs the application permission User.Read.All.
- * Source: learn.microsoft.com/graph/api/user-get and /graph/api/resources/user.
+ * Paths are built by callers out of checked parts (`segment`, `isGuid`). A page's link is followed within Graph alone: our token
+ * goes nowhere else. Requests and answers hold names, so they are in no fault: only the status and a code word are.
+ * Throttling: 429 and 503 are asked again after their Retry-After, as long as the call's time lasts
+ * (learn.microsoft.com/graph/throttling, /graph/paging).
  */
 import {
   bearerTokenAuthenticationPolicy,
   createDefaultHttpClient,
+  createEmptyPipeline,
+  createHttpHeaders,
   createPipelineFromOptions,
   createPipelineRequest,
+  type PipelineRequestOptions,
   type PipelineResponse,
+  throttlingRetryPolicy,
+  tlsPolicy,
 } from '@azure/core-rest-pipeline'
 import * as z from 'zod'
 import { type Clock, systemClock } from '../../shared/clock.ts'
-import { Fault, faultWord } from '../../shared/fault.ts'
+import { Fault, faultWord, isFault } from '../../shared/fault.ts'
 import { within } from '../store/within.ts'
 import type { TokenCredential } from './credential.ts'
 
-export interface Person {
-  /** Object id: the cloud anchor, a GUID in lower case. */
-  id: string
-  /** Where a code may be sent. An address outside comes first: whoever has lost the password cannot read the inside one. */
-  mailAddress?: string
-  /** Comes from an on-premises directory. */
-  synchronized: boolean
-  /** `onPremisesImmutableId`: base64 of the on-premises anchor. */
-  sourceAnchor?: string
-  /** The on-premises domain, as a DNS name. */
-  domainName?: string
-  enabled: boolean
-}
-
-/** `undefined`: nobody has this name or id. GRAPH_UNAVAILABLE: Graph did not say. */
-export interface People {
-  byName(username: string): Promise<Person | undefined>
-  byId(objectId: string): Promise<Person | undefined>
-}
-
-export interface PeopleOptions {
+export interface GraphOptions {
   /** `https://graph.microsoft.com`, or that of another cloud. */
   graphUrl: string
   credential: TokenCredential
-  /** One look-up, with its retries. */
+  /** One question, with its retries and pages. */
   timeoutMs?: number
   clock?: Clock
   /** A Graph on loopback, with a certificate of the local authority (PEM). */
   local?: { ca: string }
 }
 
-export function openPeople({ graphUrl, credential, timeoutMs = 8_000, clock = systemClock, local }: PeopleOptions): People {
-  const client = createDefaultHttpClient()
-  const pipeline = createPipelineFromOptions({
-    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
-    redirectOptions: { maxRetries: 0 },
-    ...(local && { tlsOptions: { ca: local.ca } }),
-  })
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: graphScope }))
+export interface GraphAnswer {
+  status: number
+  /** Of a refusal. */
+  code: string | undefined
+  body: unknown
+}
 
-  async function find(key: string): Promise<GraphUser | undefined> {
-    const url = `${new URL(graphUrl).origin}/v1.0/users/${segment(key)}?$select=${Object.keys(graphUser.shape).join(',')}`
-    const send = (abortSignal: AbortSignal) => pipeline.sendRequest(client, createPipelineRequest({ url, abortSignal }))
-    const response = await within(clock, timeoutMs, send).catch((error: unknown) => {
-      throw new Fault('GRAPH_UNAVAILABLE', `Graph did not answer (${faultWord(error)})`)
-    })
-    return readUser(response)
-  }
-  return {
-    async byName(username) {
-      if (!isPrincipalName(username)) return undefined
-      const user = await find(username)
-      return user && user.userPrincipalName.toLowerCase() === username.toLowerCase() ? personOf(user) : undefined
-    },
-    async byId(objectId) {
-      if (!guid.test(objectId)) return undefined
-      const user = await find(objectId)
-      return user && user.id.toLowerCase() === objectId.toLowerCase() ? personOf(user) : undefined
-    },
-  }
+export interface Graph {
+  /** GET, or POST with a question that changes nothing. GRAPH_UNAVAILABLE: nothing was answered. */
+  ask(path: string, question?: object): Promise<GraphAnswer>
+  /** Every page of a collection. GRAPH_UNAVAILABLE: not all of it, or a refusal other than `noneIf`, which means "empty". */
+  list(path: string, options?: { noneIf?: string }): Promise<unknown[]>
+  /** PATCH. Asked again only after an answer that says it was not looked at. GRAPH_UNAVAILABLE: it may have been done or not. */
+  change(path: string, body: Buffer, signal: AbortSignal): Promise<GraphAnswer>
 }
 
 /** Of the application, whichever cloud's address leads there. */
 const graphScope = 'https://graph.microsoft.com/.default'
 
-const guid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
-
-/** Graph: "only the following characters are allowed: A-Z, a-z, 0-9, ' . - _ ! # ^ ~", around one @ (resource type user). */
-const principalName = /^[a-z0-9'._!#^~-]+@[a-z0-9.-]+$/i
-const isPrincipalName = (text: string): boolean => text.length <= 254 && principalName.test(text)
+export const guid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+export const isGuid = (text: string): boolean => guid.test(text)
 
 /** `encodeURIComponent` leaves the quote, which delimits literals in OData. */
-const segment = (key: string): string => encodeURIComponent(key).replaceAll("'", '%27')
+export const segment = (key: string): string => encodeURIComponent(key).replaceAll("'", '%27')
 
-/** Also the list of what is asked for. */
-const graphUser = z.object({
-  id: z.string().regex(guid),
-  userPrincipalName: z.string(),
-  mail: z.string().nullish(),
-  otherMails: z.array(z.string()).nullish(),
-  accountEnabled: z.boolean().nullish(),
-  onPremisesSyncEnabled: z.boolean().nullish(),
-  onPremisesImmutableId: z.string().nullish(),
-  onPremisesDomainName: z.string().nullish(),
-})
-type GraphUser = z.infer<typeof graphUser>
+/** A collection of more pages than this is nobody's. */
+const maxPages = 50
+const page = z.object({ value: z.array(z.unknown()), '@odata.nextLink': z.string().optional() })
 
-function readUser({ status, bodyAsText }: PipelineResponse): GraphUser | undefined {
-  if (status === 404) return undefined
-  // What we ask is fixed but for the name, which was checked: a 400 is our mistake and stays one.
-  if (status !== 200) throw new Fault('GRAPH_UNAVAILABLE', `Graph answered ${status}`, { permanent: status === 400 })
-  const parsed = graphUser.safeParse(jsonOf(bodyAsText))
-  if (!parsed.success) throw new Fault('GRAPH_UNAVAILABLE', 'Graph answered with something that is not a user')
-  return parsed.data
+export function openGraph({ graphUrl, credential, timeoutMs = 8_000, clock = systemClock, local }: GraphOptions): Graph {
+  const client = createDefaultHttpClient()
+  const reading = createPipelineFromOptions({
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 },
+    redirectOptions: { maxRetries: 0 },
+    ...(local && { tlsOptions: { ca: local.ca } }),
+  })
+  // Not the one above: a write whose answer was lost is not simply sent again, and nothing logs its body.
+  const writing = createEmptyPipeline()
+  writing.addPolicy(throttlingRetryPolicy({ maxRetries: 1 }))
+  if (local) writing.addPolicy(tlsPolicy({ ca: local.ca }))
+  for (const pipeline of [reading, writing]) pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential, scopes: graphScope }))
+
+  const root = `${new URL(graphUrl).origin}/v1.0/`
+  const send = (abortSignal: AbortSignal, url: string, more: Partial<PipelineRequestOptions> = {}) =>
+    (more.method === 'PATCH' ? writing : reading).sendRequest(client, createPipelineRequest({ url, abortSignal, ...more }))
+  const inTime = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => within(clock, timeoutMs, work).catch(unanswered)
+
+  async function pages(path: string, noneIf: string | undefined, signal: AbortSignal): Promise<unknown[]> {
+    const items: unknown[] = []
+    let next: string | undefined = root + path
+    for (let count = 0; next !== undefined; count++) {
+      if (count === maxPages || !next.startsWith(root)) throw odd('a page that leads nowhere')
+      const { status, code, body } = answerOf(await send(signal, next))
+      if (status !== 200 && code !== undefined && code === noneIf) return []
+      if (status !== 200) throw refused(status)
+      const parsed = page.safeParse(body)
+      if (!parsed.success) throw odd('something that is not a page')
+      items.push(...parsed.data.value)
+      next = parsed.data['@odata.nextLink']
+    }
+    return items
+  }
+
+  return {
+    async ask(path, question) {
+      const post = question && ({ method: 'POST', body: JSON.stringify(question), headers: jsonHeaders() } as const)
+      return answerOf(await inTime((signal) => send(signal, root + path, post)))
+    },
+    list: (path, { noneIf } = {}) => inTime((signal) => pages(path, noneIf, signal)),
+    async change(path, body, signal) {
+      const patch = { method: 'PATCH', body, headers: jsonHeaders() } as const
+      return answerOf(await inTime((own) => unlessAborted(signal, send(AbortSignal.any([own, signal]), root + path, patch))))
+    },
+  }
+}
+
+/** A sign-in that hangs does not look at the signal. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+const jsonHeaders = () => createHttpHeaders({ 'content-type': 'application/json' })
+
+const refusal = z.object({ error: z.object({ code: z.string() }) })
+
+function answerOf({ status, bodyAsText }: PipelineResponse): GraphAnswer {
+  const body = jsonOf(bodyAsText)
+  return { status, code: status < 400 ? undefined : refusal.safeParse(body).data?.error.code, body }
 }
 
 function jsonOf(text: string | null | undefined): unknown {
@@ -123,14 +137,10 @@ function jsonOf(text: string | null | undefined): unknown {
   }
 }
 
-function personOf(user: GraphUser): Person {
-  const mailAddress = [...(user.otherMails ?? []), user.mail].find((each) => each != null && each !== '')
-  return {
-    id: user.id.toLowerCase(),
-    ...(mailAddress && { mailAddress }),
-    synchronized: user.onPremisesSyncEnabled === true,
-    ...(user.onPremisesImmutableId && { sourceAnchor: user.onPremisesImmutableId }),
-    ...(user.onPremisesDomainName && { domainName: user.onPremisesDomainName }),
-    enabled: user.accountEnabled === true,
-  }
+/** What we ask is fixed but for parts that were checked: a 400 is our mistake and stays one. */
+export const refused = (status: number) => new Fault('GRAPH_UNAVAILABLE', `Graph answered ${status}`, { permanent: status === 400 })
+export const odd = (what: string) => new Fault('GRAPH_UNAVAILABLE', `Graph answered with ${what}`)
+
+function unanswered(error: unknown): never {
+  throw isFault(error, 'GRAPH_UNAVAILABLE') ? error : new Fault('GRAPH_UNAVAILABLE', `Graph did not answer (${faultWord(error)})`)
 }

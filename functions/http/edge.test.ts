@@ -253,6 +253,16 @@ describe('an administrators’ route', () => {
     expect(calls[0]?.query.get('before')).toBe('7')
   })
 
+  it('is told of a signed-in user, and of nobody', async () => {
+    const user = { id: ada.id, signedInAt: 5 }
+    const signedIn = calling({ kind: 'admitted', user })
+    await signedIn.send(json, named('ada'))
+    expect(signedIn.calls).toMatchObject([{ user }])
+    const flow = calling({ kind: 'admitted' })
+    await flow.send(json, named('ada'))
+    expect(Object.keys(flow.calls[0] ?? {}).filter((name) => ['user', 'administrator'].includes(name))).toEqual([])
+  })
+
   it('refuses before it reads what was sent, with the challenge in its header', async () => {
     const answer = { ...problem('notSignedIn'), challenge: 'Bearer realm=""' }
     const { send, calls } = calling({ kind: 'refused', answer })

@@ -2,7 +2,8 @@
  * The edge between HTTP and handlers: what is checked for every call, and the one catch, so that every call is answered.
  *
  * Bodies are JSON objects of at most 16 KB with exactly the declared fields; calls by other sites' pages are refused by
- * their Origin, and an administrators' route asks who calls before it reads what was sent. A handler gets what was parsed and returns an Answer. What it throws is logged by its code, never shown.
+ * their Origin, and a route that asks for a person learns who calls before it reads what was sent. A handler gets what was
+ * parsed and returns an Answer. What it throws is logged by its code, never shown.
  */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions'
 import type { z } from 'zod'
@@ -10,6 +11,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Administrator } from '../entra/admin-token.ts'
+import type { User } from '../entra/user-token.ts'
 import { type Answer, problem } from './problem.ts'
 
 export const maxBodyBytes = 16 * 1024
@@ -26,23 +28,30 @@ export interface Call<B = unknown> {
   traceparent: string | undefined
   /** Of an administrators' route. */
   administrator?: Administrator
+  /** Of a users' route; of one that takes a flow or a user, only when a token was shown. */
+  user?: User
 }
 
 export interface AdministratorCall<B = unknown> extends Call<B> {
   administrator: Administrator
 }
 
+export interface UserCall<B = unknown> extends Call<B> {
+  user: User
+}
+
 export type Handler<B = unknown> = (call: Call<B>) => Promise<Answer>
 export type AdministratorHandler<B = unknown> = (call: AdministratorCall<B>) => Promise<Answer>
+export type UserHandler<B = unknown> = (call: UserCall<B>) => Promise<Answer>
 
-export type Admission = { kind: 'admitted'; administrator: Administrator } | { kind: 'refused'; answer: Answer }
+export type Admission = { kind: 'admitted'; administrator?: Administrator; user?: User } | { kind: 'refused'; answer: Answer }
 
 export interface EdgeDeps {
   origins: readonly string[]
   answerMs: number
   clock: Clock
   log: Log
-  /** Of an administrators' route: who calls, by the Authorization header. */
+  /** Of a route that asks for a person: who calls, by the Authorization header. */
   admit?(authorization: string | null): Promise<Admission>
 }
 
@@ -74,7 +83,8 @@ export function atEdge<B>(name: string, schema: z.ZodType<B> | undefined, handle
     if (body.kind === 'problem') return body.answer
     const params = request.params as Record<string, string>
     const traceparent = request.headers.get('traceparent') ?? undefined
-    const caller = admission && { administrator: admission.administrator }
+    const { administrator, user } = admission ?? {}
+    const caller = { ...(administrator && { administrator }), ...(user && { user }) }
     const given = { body: body.body, params, query: request.query, deadline, traceparent }
     return handler({ ...given, ...caller, flowSecret: (flowId) => flowSecret(request, flowId) })
   }
@@ -115,10 +125,10 @@ function flowSecret(request: HttpRequest, flowId: string): string | undefined {
   return cookie?.[1] ?? request.headers.get(secretHeader) ?? undefined
 }
 
-function toResponse({ status, body, cookies = [], challenge }: Answer): HttpResponseInit {
-  const type = status < 400 ? 'application/json' : 'application/problem+json'
-  const headers = new Headers({ 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+function toResponse({ status, body, cookies = [], challenge, file }: Answer): HttpResponseInit {
+  const type = file?.type ?? (status < 400 ? 'application/json' : 'application/problem+json')
+  const headers = new Headers({ ...file?.headers, 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   if (challenge !== undefined) headers.set('www-authenticate', challenge)
   for (const cookie of cookies) headers.append('set-cookie', cookie)
-  return { status, headers, body: JSON.stringify(body) }
+  return { status, headers, body: file?.text ?? JSON.stringify(body) }
 }

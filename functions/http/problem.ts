@@ -9,12 +9,17 @@ export const problems = {
   invalidBody: { status: 400, title: 'The body does not have the expected fields.' },
   invalidQuery: { status: 400, title: 'The query in the address is not as expected.' },
   unknownGate: { status: 400, title: 'This way of proving who you are is not offered.' },
-  notSignedIn: { status: 401, title: 'Sign in as an administrator.' },
+  notSignedIn: { status: 401, title: 'Sign in to use this.' },
   signInAgain: { status: 401, title: 'Sign in again: for a change, the sign-in must be recent and as strong as required.' },
+  changeOff: { status: 403, title: 'A password is not changed here: the organization locks accounts out too soon. Reset it instead.' },
+  gatesNeeded: { status: 403, title: 'Administrators prove who they are by two gates first.' },
   notAllowed: { status: 403, title: 'You have no role that allows this.' },
+  notYourself: { status: 403, title: 'Nobody does this for themselves: use the way that everybody uses.' },
+  administratorsOnly: { status: 403, title: 'The help desk does not act on administrators.' },
   foreignOrigin: { status: 403, title: 'Calls from other sites are not accepted.' },
   unknownAgent: { status: 404, title: 'No agent of this id was ever heard.' },
   unknownUser: { status: 404, title: 'There is no such user.' },
+  noMethod: { status: 404, title: 'There is none, or the time to confirm it is over.' },
   unknownFlow: { status: 404, title: 'There is no such request, or it is not yours.' },
   notSynchronized: { status: 409, title: 'This user is not synchronized from an on-premises directory.' },
   wrongState: { status: 409, title: 'That step is not possible now.' },
@@ -28,6 +33,8 @@ export const problems = {
   passwordUnusable: { status: 422, title: 'This cannot be used as a password.' },
   tooManyCodes: { status: 429, title: 'No more codes can be sent for this request. Use the last one, or start again.' },
   tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
+  noSignIn: { status: 503, title: 'Signing in is not set up for this service.' },
+  tooManyActs: { status: 429, title: 'Too many people in one hour. Nothing was done; try again later.' },
   noAdministrators: { status: 503, title: 'The administrators of this service are not set up: nobody gets in.' },
   unavailable: { status: 503, title: 'Something this depends on is not available. This call changed nothing; try again.' },
   inDoubt: { status: 503, title: 'Something this depends on failed on the way. Part of it may be done: look, and say it again.' },
@@ -46,6 +53,8 @@ export interface Answer {
   cookies?: readonly string[]
   /** WWW-Authenticate (RFC 9110 §11.6.1). */
   challenge?: string
+  /** In the place of the body. */
+  file?: { type: string; text: string; headers: Readonly<Record<string, string>> }
 }
 
 export const problem = (code: ProblemCode, more: { readonly [key: string]: Json | undefined } = {}): Answer => ({

@@ -12,7 +12,7 @@ import { keyOf } from '../../shared/secret.ts'
 import { keysFault } from '../../shared/vault-trouble.ts'
 import { isVersion, type Vault } from './vault.ts'
 
-export type Purpose = 'rows' | 'flow-secret' | 'code'
+export type Purpose = 'rows' | 'contents' | 'flow-secret' | 'code'
 
 export interface StateKey {
   version: string

@@ -23,11 +23,36 @@ export function codeMessage(code: string, validMinutes: number, at: number): Mes
 }
 
 export function outcomeMessage(outcome: Outcome, at: number): Message {
-  const { subject, happened, advice } = messages[outcomes[outcome.kind].effect]
+  const { subject, happened, advice } = outcome.kind === 'unlocked' ? unlocked : messages[outcomes[outcome.kind].effect]
   const follows =
     outcome.kind === 'doneCloudPending' ? ['Cloud services follow within a few minutes; until then they may ask for the old one.'] : []
   return { subject, text: paragraphs(`${happened} This was on ${when(at)}.`, ...follows, advice) }
 }
+
+/** A change of how a person proves who they are. */
+export type MethodChange = 'added' | 'removed'
+
+export function methodMessage(change: MethodChange, at: number): Message {
+  const { subject, happened } = methods[change]
+  return {
+    subject,
+    text: paragraphs(
+      `${happened} This was on ${when(at)}.`,
+      'If it was not you, call your administrator at once: somebody else is signed in as you.',
+    ),
+  }
+}
+
+const methods = {
+  added: {
+    subject: 'An authenticator app was added',
+    happened: 'An authenticator app was added to the ways in which you can prove who you are to reset your password.',
+  },
+  removed: {
+    subject: 'Your authenticator app was removed',
+    happened: 'Your authenticator app was removed from the ways in which you can prove who you are to reset your password.',
+  },
+} as const satisfies Record<MethodChange, { subject: string; happened: string }>
 
 const messages = {
   changed: {
@@ -47,6 +72,12 @@ const messages = {
       'Try the new password first, then the old one. We will write to you again when we know. If it was not you, call your administrator at once.',
   },
 } as const satisfies Record<Effect, { subject: string; happened: string; advice: string }>
+
+const unlocked = {
+  subject: 'Your account was unlocked',
+  happened: 'Your account was unlocked. Your password was not changed by that.',
+  advice: 'If it was not you, tell your administrator.',
+}
 
 const paragraphs = (...texts: string[]): string => `${texts.join('\n\n')}\n`
 

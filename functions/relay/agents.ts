@@ -8,8 +8,9 @@
  * Of a revoked agent nothing is accepted any more.
  */
 import type { Clock } from '../../shared/clock.ts'
-import type { AgentEvent, DomainState } from '../../shared/event.ts'
+import type { AgentEvent, Counters, DomainState } from '../../shared/event.ts'
 import { isFault } from '../../shared/fault.ts'
+import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Rows } from '../store/rows.ts'
 
 export interface AgentRow {
@@ -21,7 +22,9 @@ export interface AgentRow {
   stopping: boolean
   version?: string | undefined
   linkProven: boolean
-  domains: { id: string; reachable: boolean }[]
+  /** Since it started. */
+  counters?: Counters | undefined
+  domains: { id: string; reachable: boolean; policy?: PolicyFacts }[]
   packageKeys: string[]
   passwordKeys: string[]
   /** ms since the epoch. */
@@ -162,6 +165,7 @@ function merge(event: AgentEvent, known: AgentRow | undefined, heardAt: number):
         stopping: false,
         version: event.version,
         linkProven: event.linkProven,
+        counters: event.counters,
         domains: event.domains.map(domainRow),
         packageKeys: event.packageKeys.map((version) => version.toString('hex')),
         passwordKeys: event.passwordKeys.map((version) => version.toString('hex')),
@@ -173,7 +177,8 @@ function merge(event: AgentEvent, known: AgentRow | undefined, heardAt: number):
   }
 }
 
-const domainRow = ({ id, reachable }: DomainState) => ({ id: id.toString('hex'), reachable })
+/** Of a domain that cannot be reached an agent may know nothing, and says so with zeros. */
+const domainRow = ({ id, reachable, policy }: DomainState) => ({ id: id.toString('hex'), reachable, ...(reachable && { policy }) })
 const blank = (speaker: Pick<AgentRow, 'bootId' | 'bootStartedAt' | 'sequence' | 'heardAt'>): AgentRow => ({
   ...speaker,
   stopping: false,

@@ -1,4 +1,5 @@
 /** Whatever lies on `events` and `replies`: heard, or settled, where it is authentic; else completed in silence. */
+
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -13,9 +14,10 @@ import { defaultTimes } from '../../shared/times.ts'
 import { anyBytes, bent, distorted, hostileCbor, hostileText } from '../../test/hostile.ts'
 import { events, replies } from '../../test/vectors/messages.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
-import type { Turn } from '../reset/turn.ts'
+import { resetOf } from '../reset/new-password.ts'
 import { openAgents } from './agents.ts'
 import { onAgentEvent } from './events.ts'
+import type { SealTurn } from './seal.ts'
 import { createSeal } from './seal.ts'
 import { sweepReplies } from './sweep.ts'
 import { askTest } from './test-ask.ts'
@@ -175,10 +177,10 @@ test('any traceparent: the 25 bytes it stands for travel along, or none', async 
     recorded: Promise.resolve(),
     submittedAt: 0,
     giveBack: () => Promise.reject(new Error('given back')),
-  } as unknown as Turn
+  } as unknown as SealTurn
   await fc.assert(
     fc.asyncProperty(given, async (traceparent) => {
-      const { body, id } = await seal(turn, Secret.fromText('Quite-Different-77'), traceparent)
+      const { body, id } = await seal(turn, resetOf(Secret.fromText('Quite-Different-77')), traceparent)
       const { trace } = openRequest(body, key, tenantId, id)
       const well = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent ?? '')
       expect(trace?.toString('hex')).toBe(well ? traceparent?.slice(3).replaceAll('-', '') : undefined)

@@ -11,7 +11,7 @@ export interface Boot {
   bootStartedAt: number
 }
 
-const policy = { minLength: 8, historyLength: 24, complexity: true, minAgeMinutes: 0 }
+const policy = { minLength: 8, historyLength: 24, complexity: true, minAgeMinutes: 0, lockoutThreshold: 10, lockoutMinutes: 30 }
 export const domain = (reachable: boolean): DomainState => ({ id: randomBytes(8), reachable, policy })
 const counters = { handled: 0, changed: 0, refused: 0, unknown: 0, rejected: 0, replays: 0 }
 

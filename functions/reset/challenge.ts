@@ -1,11 +1,13 @@
 /** POST /api/reset/{flow}/challenge: records that a code is wanted and queues its delivery; at most three per flow. */
 import { randomBytes } from 'node:crypto'
-import { gates, isGate, offered } from '../gates/gate.ts'
+import { gates, gatesLeft, isFirst } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
+import type { Policies } from '../policy/row.ts'
 import { type FlowDeps, openFlow, saveFlow } from './flow.ts'
 
 export interface ChallengeDeps extends FlowDeps {
+  policies: Pick<Policies, 'current'>
   queue: { send(text: string): Promise<void> }
 }
 
@@ -13,7 +15,8 @@ export const challenge =
   (deps: ChallengeDeps) =>
   async (call: Call<{ gate: string }>): Promise<Answer> => {
     const { gate } = call.body
-    if (!isGate(gate) || !offered.includes(gate)) return problem('unknownGate', { gates: offered })
+    const firsts = gatesLeft((await deps.policies.current()).offered)
+    if (!isFirst(gate) || !firsts.includes(gate)) return problem('unknownGate', { gates: firsts })
     const opened = await openFlow(call, deps)
     if (opened.kind === 'refused') return opened.answer
     const { state, challengesLeft, triesLeft } = opened.flow.value

@@ -89,8 +89,9 @@ describe('a flow', () => {
   it('goes back to "verified" after a refusal that another try may overcome, and only then', () => {
     const back: Outcome[] = [{ kind: 'policy.length', minLength: 12 }, { kind: 'busy' }, { kind: 'serviceDown' }, { kind: 'expired' }]
     const over: Outcome[] = [{ kind: 'done' }, { kind: 'doneCloudPending' }, { kind: 'unknown' }, { kind: 'accountDisabled' }]
-    expect(back.map(stateAfter)).toEqual(back.map(() => 'verified'))
-    expect(over.map(stateAfter)).toEqual(over.map(() => 'settled'))
+    expect(back.map((each) => stateAfter(each))).toEqual(back.map(() => 'verified'))
+    expect(back.map((each) => stateAfter(each, 'halfway'))).toEqual(back.map(() => 'halfway'))
+    expect(over.map((each) => stateAfter(each))).toEqual(over.map(() => 'settled'))
   })
 })
 

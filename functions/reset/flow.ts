@@ -3,9 +3,13 @@
  *
  *            challenge              verify               password              reply
  *   started ──────────▶ challenged ───────▶ verified ──────────▶ submitted ──────────▶ settled
- *                         │  ▲  │ 5 wrong      ▲                    │                     ▲ │ policy refusal:
- *                  again  └──┘  └──▶ closed    └────────────────────┘                     └─┘ back to verified;
- *                                               nothing was sent             unknown: settled later, by reply or event
+ *                       │ ▲  │    │            ▲ ▲                  │                     ▲ │ policy refusal:
+ *                 again └─┘  │    │            │ └──────────────────┘                     └─┘ back to verified;
+ *               two gates    │    │ 5 wrong    │  nothing was sent           unknown: settled later, by reply or event
+ *               are needed   │    ▼            │
+ *                            │  closed ◀─┐     │
+ *                            ▼   5 wrong │     │ verify, by another gate
+ *                          halfway ──────┴─────┘
  *
  * Every step is one conditional write (ETag), so that two tabs or two guesses at once cannot both take it. A flow lives
  * for 15 minutes; one that was submitted stays readable for a day, so that a late outcome can be seen.
@@ -13,7 +17,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { type Outcome, outcomes } from '../../shared/outcome.ts'
-import type { GateName } from '../gates/gate.ts'
+import type { SignInType } from '../entra/sign-in-type.ts'
+import type { FirstGate, GateName } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { Macs } from '../keys/mac.ts'
@@ -25,10 +30,10 @@ export const maxTries = 5
 export const maxChallenges = 3
 const readableMs = 24 * 3_600_000
 
-export type FlowState = 'started' | 'challenged' | 'verified' | 'submitted' | 'settled' | 'closed'
+export type FlowState = 'started' | 'challenged' | 'halfway' | 'verified' | 'submitted' | 'settled' | 'closed'
 
 export interface Challenge {
-  gate: GateName
+  gate: FirstGate
   nonce: string
   expiresAt: number
   /** HMAC of the code, once it was sent. */
@@ -48,16 +53,37 @@ export interface Flow {
   triesLeft: number
   challengesLeft: number
   challenge?: Challenge | undefined
+  /** Gates that were passed, each counts once. The person is who passed the first. */
+  passed?: readonly GateName[] | undefined
   person?: FlowPerson | undefined
   /** The request under way or the last one; `until`: when its answer was due. */
-  request?: { id: string; until: number } | undefined
+  request?: FlowRequest | undefined
   outcome?: Outcome | undefined
+  /** The administrator who ordered it: then nobody has the flow's secret. */
+  by?: string | undefined
+}
+
+export interface FlowRequest {
+  id: string
+  until: number
+  /** Absent: a reset. What is told of it: reset/told.ts. */
+  operation?: 'change' | 'unlock' | undefined
+  /** Where the flow stood, and goes back to: absent: verified. */
+  from?: FlowState | undefined
 }
 
 /** Who passed the gate, as the cloud directory said at that moment. `sourceAnchor` is absent for cloud-only people. */
 export interface FlowPerson {
   id: string
   sourceAnchor?: string | undefined
+  /** The on-premises domain, as a DNS name. */
+  domainName?: string | undefined
+  /** How they sign in to the cloud, which decides where the password has to go; absent where Graph did not say. */
+  signIn?: SignInType | undefined
+  /** Holds a directory role or may, or it could not be resolved. */
+  administrator?: true | undefined
+  /** Is not in the group whose members may use this. */
+  notEligible?: true | undefined
   /** The source anchor is not the one this person was first served with, or none that a message can carry. */
   linkChanged?: true | undefined
 }
@@ -97,9 +123,21 @@ export async function openFlow(call: Call, deps: FlowDeps, known?: FlowRow): Pro
   return { kind: 'flow', flow: { ...row, id } }
 }
 
-/** After a refusal that another password or a later try may overcome, the gate stays passed. */
-export const stateAfter = ({ kind }: Outcome): 'verified' | 'settled' =>
-  outcomes[kind].effect === 'notChanged' && outcomes[kind].retryable ? 'verified' : 'settled'
+/** After a refusal that another password or a later try may overcome, what was passed stays passed. */
+export const stateAfter = ({ kind }: Outcome, from: FlowState = 'verified'): FlowState =>
+  outcomes[kind].effect === 'notChanged' && outcomes[kind].retryable ? from : 'settled'
+
+/** A new one, in any state; its secret is kept as a MAC. */
+export async function insertFlow(
+  { id, secret, ...given }: { id: string; secret: string } & Pick<Flow, 'username' | 'state'> & Partial<Flow>,
+  { rows, macs, clock }: FlowDeps,
+): Promise<Flow> {
+  const mac = await macs.make('flow-secret', [id, secret])
+  const allowance = { triesLeft: maxTries, challengesLeft: maxChallenges, expiresAt: clock.now() + flowLifeMs }
+  const flow = { ...allowance, ...given, secret: mac }
+  await rows.insert<Flow>(flowTable, id, 'flow', flow)
+  return flow
+}
 
 /** STORE_CONFLICT when somebody else took a step first. */
 export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: Pick<FlowDeps, 'rows'>): Promise<FlowRow> {

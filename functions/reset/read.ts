@@ -1,17 +1,20 @@
 /** GET /api/reset/{flow}: where the flow stands, including an outcome that became known late. */
 
-import { offered } from '../gates/gate.ts'
+import { gatesLeft } from '../gates/gate.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
+import type { Policies } from '../policy/row.ts'
 import { type FlowDeps, openFlow } from './flow.ts'
+import { toldOutcome } from './told.ts'
 
 export const read =
-  (deps: FlowDeps) =>
+  (deps: FlowDeps & { policies: Pick<Policies, 'current'> }) =>
   async (call: Call): Promise<Answer> => {
     const opened = await openFlow(call, deps)
     if (opened.kind === 'refused') return opened.answer
-    const { state, expiresAt, triesLeft, request, outcome } = opened.flow.value
+    const { state, expiresAt, triesLeft, passed, request } = opened.flow.value
+    const outcome = toldOutcome(opened.flow.value)
     // The instance that waited is gone, and its answer with it: nobody can tell yet.
     const orphaned = state === 'submitted' && request !== undefined && deps.clock.now() > request.until
     const known = outcome ?? (orphaned ? ({ kind: 'unknown' } as const) : undefined)
@@ -22,7 +25,7 @@ export const read =
       body: {
         flow: opened.flow.id,
         state,
-        gates: offered,
+        gates: gatesLeft((await deps.policies.current()).offered, passed),
         triesLeft,
         expiresAt: new Date(expiresAt).toISOString(),
         ...told,

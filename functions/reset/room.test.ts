@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { placesPerLane } from '../../agent/lanes.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
-import type { Question } from '../relay/ask.ts'
 import { newPassword } from './new-password.ts'
 import { openRoom, submitsAtOnce } from './room.ts'
 import { failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
@@ -30,12 +29,11 @@ function submits(limit: number) {
       ...test.deps,
       rows: at.rows,
       room,
-      seal: async (turn) => {
+      write: async (turn) => {
         await at.sealing()
         sealed.push(turn.person.id)
-        return {} as Question
+        return new Promise((resolve) => asked.push(resolve))
       },
-      ask: () => new Promise((resolve) => asked.push(resolve)),
     })(flow.call({ newPassword: 'Correct-Horse-1' }))
   const whenAsked = async (count: number) => {
     while (asked.length < count) await new Promise(setImmediate)

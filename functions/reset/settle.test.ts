@@ -39,7 +39,7 @@ describe('a late outcome', () => {
     await settle(id, { kind: 'superseded' }, test.deps)
     expect((await read(test.deps)(flow.call({}))).body).toMatchObject({ state: 'settled', outcome: 'done', effect: 'changed' })
     expect(test.world.mailed).toEqual([{ kind: 'outcome', to: ada.mailAddress, outcome: { kind: 'done' } }])
-    expect(test.world.logged.filter(({ event }) => event === 'settled').length).toBe(1)
+    expect(test.world.steps.filter(({ event }) => event === 'settled').length).toBe(1)
   })
 
   it('that reaches several instances at once is mailed once', async () => {

@@ -7,14 +7,18 @@
 import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
+import type { Steps } from '../audit/steps.ts'
+import { lateOutcome } from '../operations.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowTable, stateAfter } from './flow.ts'
+import { toldAs } from './told.ts'
 import type { RequestRow } from './turn.ts'
 
 export interface SettleDeps {
   rows: Pick<Rows, 'read' | 'replace'>
   people: { byId(id: string): Promise<{ mailAddress?: string | undefined } | undefined> }
   mail: { sendOutcome(to: string, outcome: Outcome): Promise<void> }
+  steps: Pick<Steps, 'add'>
   log: Log
 }
 
@@ -27,20 +31,31 @@ export async function isOpen(messageId: string, { rows }: Pick<SettleDeps, 'rows
 
 const awaitsOutcome = ({ state, outcome }: Flow) => state === 'submitted' || outcome?.kind === 'unknown'
 
-export async function settle(messageId: string, outcome: Outcome, deps: SettleDeps): Promise<void> {
-  if (outcome.kind === 'unknown') return
+export async function settle(messageId: string, found: Outcome, deps: SettleDeps): Promise<void> {
+  if (found.kind === 'unknown') return
   const request = await deps.rows.read<RequestRow>(flowTable, 'requests', messageId)
   const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
   if (!request || !row || row.value.request?.id !== messageId) return
   if (!awaitsOutcome(row.value)) return
+  const { operation } = row.value.request
+  const outcome = toldAs(lateOutcome(found, operation ?? 'reset', row.value.person?.signIn), operation)
   try {
-    await deps.rows.replace<Flow>(flowTable, request.value.flow, 'flow', { ...row.value, state: stateAfter(outcome), outcome }, row.etag)
+    await deps.rows.replace<Flow>(
+      flowTable,
+      request.value.flow,
+      'flow',
+      { ...row.value, state: stateAfter(outcome, row.value.request.from), outcome },
+      row.etag,
+    )
   } catch (error) {
-    if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, outcome, deps)
+    if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
   }
-  deps.log('settled', { request: messageId, flow: request.value.flow, outcome: outcome.kind })
-  await tell(row.value.person?.id, outcome, deps)
+  const { person, by } = row.value
+  const what = { operation: operation ?? (by === undefined ? 'reset' : 'adminReset'), outcome: outcome.kind } as const
+  deps.steps.add({ event: 'settled', request: messageId, flow: request.value.flow, ...what, subject: person?.id, who: by })
+  // Who reset somebody else's password is told by the audit; the person did not ask for it.
+  if (by === undefined) await tell(person?.id, outcome, deps)
 }
 
 /** The outcome is recorded; a mail that cannot be sent is logged and does not undo that. */

@@ -7,19 +7,26 @@ import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { defaultTimes } from '../../shared/times.ts'
+import type { CountedName, Step } from '../audit/steps.ts'
+import type { SignInType } from '../entra/sign-in-type.ts'
+import { openAuthenticators } from '../gates/authenticators.ts'
 import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
+import type { SealTurn } from '../relay/seal.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowLifeMs, flowTable, maxChallenges, maxTries, newFlowId, newFlowSecret, recentFlows } from './flow.ts'
+import type { Turn } from './turn.ts'
 
 export interface TestPerson {
   id: string
   userPrincipalName: string
   mailAddress?: string
   synchronized: boolean
+  signInDomain: string
   sourceAnchor?: string
   enabled: boolean
 }
@@ -29,6 +36,7 @@ export const ada: TestPerson = {
   userPrincipalName: 'ada@example.test',
   mailAddress: 'ada@home.example.test',
   synchronized: true,
+  signInDomain: 'example.test',
   sourceAnchor: 'YWRhLWFuY2hvcg==',
   enabled: true,
 }
@@ -80,8 +88,23 @@ export async function startTestReset() {
   const mailed: Mailed[] = []
   const queued: string[] = []
   const logged: { event: EventName; fields: Fields }[] = []
-  const world = { writeback: 'up' as Writeback, on: true, people, mailed, queued, logged }
+  const steps: Omit<Step, 'at'>[] = []
+  const world = {
+    writeback: 'up' as Writeback,
+    on: true,
+    signIn: 'passThrough' as SignInType,
+    administrator: false,
+    member: true,
+    policy: {} as Partial<Policy>,
+    people,
+    mailed,
+    queued,
+    logged,
+    steps,
+  }
   const deps = {
+    authenticators: openAuthenticators({ rows, clock }),
+    policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
     rows,
     macs,
     clock,
@@ -94,11 +117,15 @@ export async function startTestReset() {
       byId: async (id: string) => people.find((person) => person.id === id),
       byName: async (name: string) => people.find((person) => person.userPrincipalName === name),
     },
+    signInTypes: { of: async ({ synchronized }: { synchronized: boolean }) => (synchronized ? world.signIn : 'cloudOnly') },
+    groups: { isMember: async () => world.member },
+    roles: { isAdministrator: async () => world.administrator },
     mail: {
       sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
       sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
+    steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },
   }
   return {
     cloud,
@@ -116,12 +143,19 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, member: true, policy: {} })
       people.splice(0, people.length, ada)
-      for (const list of [mailed, queued, logged]) list.splice(0)
+      for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },
     close: () => cloud.close(),
   }
+}
+
+/** A turn of whoever is on-premises. */
+export function sealable(turn: Turn): SealTurn {
+  const { sourceAnchor } = turn.person
+  if (sourceAnchor === undefined) throw new Error('in the cloud alone')
+  return { ...turn, person: { ...turn.person, sourceAnchor } }
 }
 
 export const storeDown = () => new Fault('STORE_UNAVAILABLE', 'table storage failed (test)')

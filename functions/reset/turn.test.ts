@@ -5,8 +5,9 @@ import { Secret } from '../../shared/secret.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { codeOf } from '../keys/test-cloud.ts'
 import { createSeal } from '../relay/seal.ts'
+import { resetOf } from './new-password.ts'
 import { read } from './read.ts'
-import { ada, failWhere, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
+import { ada, failWhere, sealable, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 import { type Turn, type TurnDeps, takeTurn } from './turn.ts'
 
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -120,7 +121,7 @@ describe('a turn', () => {
       },
     }
     const seal = createSeal({ tenantId: Buffer.alloc(16), times: defaultTimes, keys, clock: test.cloud.clock })
-    expect(await codeOf(seal(turn, password, undefined))).toBe('STORE_UNAVAILABLE')
+    expect(await codeOf(seal(sealable(turn), resetOf(password), undefined))).toBe('STORE_UNAVAILABLE')
     expect(await codeOf((async () => password.use(() => {}))())).toBe('SECRET_WIPED')
     expect(await flow.row()).toMatchObject({ state: 'verified' })
     expect(await leased()).toBe(false)
@@ -206,7 +207,7 @@ describe('when the store fails in between', () => {
     const key = { package: { version: Buffer.alloc(16), bytes: Buffer.alloc(32) }, password: { version: Buffer.alloc(16), publicKey } }
     const keys = { sealing: async () => key }
     const seal = createSeal({ tenantId: Buffer.alloc(16), times: defaultTimes, keys, clock: test.cloud.clock })
-    expect(await codeOf(seal(turn, Secret.fromText('Correct-Horse-1'), undefined))).toBe('STORE_UNAVAILABLE')
+    expect(await codeOf(seal(sealable(turn), resetOf(Secret.fromText('Correct-Horse-1')), undefined))).toBe('STORE_UNAVAILABLE')
     expect(await flow.row()).toMatchObject({ state: 'verified' })
   })
 

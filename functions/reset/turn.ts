@@ -1,5 +1,6 @@
 /**
- * The gate before sending: a verified flow, a person managed on-premises, a service that is up, and one request at a time.
+ * The gate before sending: a verified flow, a password whose place is known, a service that is up where it is needed, and one request
+ * at a time.
  *
  * `takeTurn` either answers (nothing was sent) or gives a turn: the flow is `submitted`, the person's lease is held.
  * `conclude` writes the outcome; a turn that is given up before anything was sent puts the flow back. Either way the lease
@@ -12,12 +13,14 @@ import type { Times } from '../../shared/times.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
+import { placeOf } from '../operations.ts'
 import type { Agents } from '../relay/agents.ts'
 import {
   type Flow,
   type FlowDeps,
   type FlowPerson,
   type FlowRow,
+  type FlowState,
   flowTable,
   openFlow,
   type RecentFlows,
@@ -25,6 +28,7 @@ import {
   stateAfter,
 } from './flow.ts'
 import { placeLease, takeOverLease } from './lease.ts'
+import { toldAs } from './told.ts'
 
 export interface TurnDeps extends FlowDeps {
   agents: Pick<Agents, 'writeback'>
@@ -37,7 +41,8 @@ export interface Turn {
   kind: 'turn'
   /** The request's id, 16 bytes. */
   id: Buffer
-  person: FlowPerson & { sourceAnchor: string }
+  /** With a source anchor, or in the cloud alone. */
+  person: FlowPerson
   submittedAt: number
   /** Resolves when an outcome that comes late can find the flow: nothing is sent before. */
   findable: Promise<unknown>
@@ -58,34 +63,49 @@ export interface RequestRow {
 
 const pollMs = 300
 
-/** Without room (room.ts) nobody gets a turn; whoever had one on this flow before is told how it ended all the same. */
-export async function takeTurn(call: Call, deps: TurnDeps, hasRoom = true): Promise<Turn | Answered> {
+export interface TurnWish {
+  /** Without room (room.ts) nobody gets a turn; whoever had one on this flow before is told how it ended all the same. */
+  hasRoom: boolean
+  /** From which states; a turn that changes nothing leads back there. */
+  from?: readonly FlowState[]
+  /** Absent: a reset. */
+  operation?: 'change' | 'unlock'
+}
+
+export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { hasRoom: true }): Promise<Turn | Answered> {
   const submittedAt = deps.clock.monotonic()
   const opened = await openFlow(call, deps, deps.recent.take(call.params['flow'] ?? ''))
   if (opened.kind === 'refused') return opened
   const { flow } = opened
   const { person, state } = flow.value
   if (state === 'submitted' || state === 'settled') return repeated(flow, call.deadline, deps)
-  if (state !== 'verified' || !person) return answered(problem('wrongState', { state }))
+  if (!(wish.from ?? ['verified']).includes(state) || !person) return answered(problem('wrongState', { state }))
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
+  const refused = (outcome: Outcome) => answered(answerOf(outcome, { state }))
   if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
+  // For somebody else an administrator may: the group says who helps themselves.
+  if (person.notEligible && flow.value.by === undefined) return refused({ kind: 'notEligible' })
   if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
-  if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
-  if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
-  if (!hasRoom) return refused({ kind: 'busy' })
+  const place = placeOf(wish.operation ?? 'reset', person.signIn)
+  if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return refused({ kind: 'cloudOnly' })
+  if (place !== 'cloud' && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+  if (!wish.hasRoom) return refused({ kind: 'busy' })
 
   const id = newId()
-  const request = { id: messageIdOf(id), until: deps.clock.now() + deps.times.answerMs }
+  const request = {
+    id: messageIdOf(id),
+    until: deps.clock.now() + deps.times.answerMs,
+    ...(wish.operation && { operation: wish.operation }),
+  }
   const submitting = submit(flow, request, person.id, deps)
   // On its way behind these two. Of a turn that is not given it leads nowhere and harms nobody.
   const findable = deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
   findable.catch(() => {})
   const submitted = await submitting
   // Another click on the same flow was faster: this one gets the same answer.
-  if (submitted === 'overtaken') return takeTurn(call, deps)
+  if (submitted === 'overtaken') return takeTurn(call, deps, wish)
   if (submitted === 'busy') return refused({ kind: 'busy' })
-  const asked = { ...person, sourceAnchor: person.sourceAnchor }
-  return { kind: 'turn', id, person: asked, submittedAt, findable, ...ending(submitted, deps) }
+  return { kind: 'turn', id, person, submittedAt, findable, ...ending(submitted, state, deps) }
 }
 
 /**
@@ -107,37 +127,37 @@ async function submit(flow: FlowRow, request: Request, personId: string, deps: T
     if (lease.status === 'rejected') throw lease.reason
     if (lease.value || (await takeOverLease(personId, flow.id, request.id, deps))) return step.value
   } catch (error) {
-    await giveBack(step.value, deps)
+    await giveBack(step.value, flow.value.state, deps)
     throw error
   }
-  await giveBack(step.value, deps)
+  await giveBack(step.value, flow.value.state, deps)
   return 'busy'
 }
 
 type Request = NonNullable<Flow['request']>
 
 const answered = (answer: Answer) => ({ kind: 'refused', answer }) as const
-const refused = (outcome: Outcome) => answered(answerOf(outcome, { state: 'verified' }))
 
-function ending(submitted: FlowRow, deps: TurnDeps): Pick<Turn, 'conclude' | 'recorded' | 'giveBack'> {
+function ending(submitted: FlowRow, from: FlowState, deps: TurnDeps): Pick<Turn, 'conclude' | 'recorded' | 'giveBack'> {
   const recorded = Promise.withResolvers<boolean>()
   return {
     recorded: recorded.promise,
-    async conclude(outcome) {
-      const state = stateAfter(outcome)
+    async conclude(found) {
+      const outcome = toldAs(found, submitted.value.request?.operation)
+      const state = stateAfter(outcome, from)
       const save = async () => deps.recent.keep(await saveFlow(submitted, { state, outcome }, deps))
       // What ends the flow is told first and written down then. Where the person may go on, the next step must find it.
       const saved = unlessStoreFails(state === 'settled' ? deps.clock.turn().then(save) : save())
       recorded.resolve(saved)
       return answerOf(outcome, { state: state === 'settled' || (await saved) ? state : 'submitted' })
     },
-    giveBack: () => giveBack(submitted, deps),
+    giveBack: () => giveBack(submitted, from, deps),
   }
 }
 
 /** The request stays in the row: by it the lease is known to be free. */
-async function giveBack(submitted: FlowRow, deps: TurnDeps): Promise<void> {
-  await saveFlow(submitted, { state: 'verified' }, deps)
+async function giveBack(submitted: FlowRow, from: FlowState, deps: TurnDeps): Promise<void> {
+  await saveFlow(submitted, { state: from }, deps)
 }
 
 /** The person is told what happened even if it cannot be written down: GET then says "unknown", and the lease runs out by itself. */
@@ -159,7 +179,7 @@ async function repeated(flow: FlowRow, deadline: AbortSignal, deps: TurnDeps): P
     // A read that fails says nothing about the request under way: it is looked for again.
     await unlessStoreFails(deps.rows.read<Flow>(flowTable, flow.id, 'flow').then((row) => (value = row?.value ?? value)))
   }
-  // Back at "verified" without an outcome: the first one was turned away, too, and nothing was sent.
-  const outcome = value.outcome ?? { kind: value.state === 'verified' ? 'busy' : 'unknown' }
+  // Back where it was without an outcome: the first one was turned away, too, and nothing was sent.
+  const outcome = value.outcome ?? { kind: value.state === 'submitted' ? 'unknown' : 'busy' }
   return answered(answerOf(outcome, { state: value.state, repeated: true }))
 }

@@ -77,7 +77,7 @@ describe('the right code', () => {
       const code = await challenged(flow)
       const byId = async () => ({ ...ada, sourceAnchor })
       expect(shown(await guess(flow, code, { people: { ...test.deps.people, byId } }))).toEqual([200, 'verified'])
-      expect((await flow.row()).person).toEqual({ id: ada.id, linkChanged: true })
+      expect((await flow.row()).person).toEqual({ id: ada.id, signIn: 'passThrough', linkChanged: true })
     },
   )
 
@@ -86,7 +86,7 @@ describe('the right code', () => {
     const code = await challenged(flow)
     const byId = async () => ({ ...ada, synchronized: false })
     await guess(flow, code, { people: { ...test.deps.people, byId } })
-    expect((await flow.row()).person).toEqual({ id: ada.id })
+    expect((await flow.row()).person).toEqual({ id: ada.id, signIn: 'cloudOnly' })
   })
 
   it('costs no try while the directory cannot be asked', async () => {

@@ -4,12 +4,14 @@
  * Each row carries an HMAC-SHA-256, under a subkey of the state key, over where it stands (table, both keys), the state
  * key's version, a write id and its JSON text: a row that was edited, moved or made elsewhere is ROW_REJECTED. What this
  * does not stop: putting an older row back into its own place. Whoever relies on freshness says so in the row.
+ * The texts of `methods` are encrypted besides, under another subkey of the same version (contents.ts).
  * The write id makes every MAC unique, so that a write whose answer was lost recognizes itself when it is retried.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Fault, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { SecretKey } from '../../shared/secret.ts'
+import { decrypt, encrypt, type Place } from './contents.ts'
 import type { FoundRow, StoredRow, TableAccess, TableName } from './tables.ts'
 
 export interface Row<T> {
@@ -55,7 +57,7 @@ export interface RowKey {
 export interface RowKeys {
   /** Without a version: the key new rows are written under. With one: that key, if it is known and enabled. */
   subkey(purpose: 'rows'): Promise<RowKey>
-  subkey(purpose: 'rows', version: string): Promise<RowKey | undefined>
+  subkey(purpose: 'rows' | 'contents', version: string): Promise<RowKey | undefined>
 }
 
 export interface RowsOptions {
@@ -68,13 +70,27 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
   const sealed = async (table: TableName, partitionKey: string, rowKey: string, value: unknown): Promise<StoredRow> => {
     checkKeys(partitionKey, rowKey)
     const { version, key } = await keys.subkey('rows')
-    const unsigned = { partitionKey, rowKey, v: version, d: jsonOf(value), w: randomBytes(12).toString('base64url') }
+    const text = jsonOf(value)
+    const d = isSecret(table) ? encrypt(await contentsKey(version), [table, partitionKey, rowKey, version], text) : text
+    const unsigned = { partitionKey, rowKey, v: version, d, w: randomBytes(12).toString('base64url') }
     return { ...unsigned, m: macOf(key, table, unsigned).toString('base64url') }
+  }
+  const contentsKey = async (version: string) => {
+    const found = await keys.subkey('contents', version)
+    if (found === undefined) throw new Fault('ROW_REJECTED', 'the state key of a row was retired', { permanent: true })
+    return found.key
+  }
+  const textOf = async (table: TableName, { partitionKey, rowKey, v, d }: FoundRow): Promise<string> => {
+    if (!isSecret(table)) return d
+    const place: Place = [table, partitionKey, rowKey, v]
+    const text = decrypt(await contentsKey(v), place, d)
+    if (text === undefined) throw new Fault('ROW_REJECTED', `the contents of a row in ${table} do not open`, { permanent: true })
+    return text
   }
   const opened = async <T>(table: TableName, row: FoundRow): Promise<Row<T>> => {
     const known = await keys.subkey('rows', row.v)
     const problem = known === undefined ? 'version' : fits(known.key, table, row) ? undefined : 'mac'
-    if (problem === undefined) return { value: JSON.parse(row.d), etag: row.etag, rowKey: row.rowKey }
+    if (problem === undefined) return { value: JSON.parse(await textOf(table, row)), etag: row.etag, rowKey: row.rowKey }
     log('rowRejected', { reason: `${table}.${problem}`, keyVersion: row.v || undefined })
     throw new Fault('ROW_REJECTED', `the ${problem} of a row in ${table} does not fit`, { permanent: true })
   }
@@ -151,6 +167,9 @@ export function openRows({ tables, keys, log }: RowsOptions): Rows {
 }
 
 const renewedAtOnce = 16
+
+/** Tables whose texts are encrypted. */
+const isSecret = (table: TableName) => table === 'methods'
 
 function unlessLeft(error: unknown): void {
   if (!isFault(error, 'ROW_REJECTED') && !isFault(error, 'STORE_CONFLICT') && !isFault(error, 'INPUT_REFUSED')) throw error

@@ -12,7 +12,7 @@ import { Fault, faultWord } from '../../shared/fault.ts'
 import type { StorageConnection } from './connection.ts'
 import { within } from './within.ts'
 
-export const tableNames = ['flows', 'agents', 'state', 'audit'] as const
+export const tableNames = ['flows', 'agents', 'state', 'audit', 'methods'] as const
 export type TableName = (typeof tableNames)[number]
 
 export interface StoredRow {

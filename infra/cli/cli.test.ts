@@ -27,7 +27,19 @@ async function given(name: string, answers: Answer[], over: Partial<Given> = {},
     tell: (text: string) => void told.push(text),
     ...(typed !== undefined && { ask: async () => typed }),
   }
-  const plain = { args: [], reason: 'because', override: false, yes: false, json: false, wait: true, before: undefined, head: undefined }
+  const plain = {
+    args: [],
+    reason: 'because',
+    override: false,
+    yes: false,
+    json: false,
+    wait: true,
+    before: undefined,
+    head: undefined,
+    filter: {},
+    format: undefined,
+    keep: false,
+  }
   const running = commands[name]?.run({ manage: { call }, io, clock, ...plain, ...over })
   let ended = false
   const code = running?.finally(() => {
@@ -45,11 +57,17 @@ const over = (step: string) => ok({ keys: [], history: [], run: { ...theRun, ste
 
 describe('what is asked of the API', () => {
   it.each<[string, Partial<Given>, unknown[]]>([
-    ['status', {}, ['GET', 'writeback']],
+    ['status', {}, ['GET', 'status']],
     ['keys', {}, ['GET', 'keys']],
     ['keys', { args: ['verify'] }, ['GET', 'keys']],
     ['audit', {}, ['GET', 'audit']],
     ['audit', { before: 'a&b' }, ['GET', 'audit?before=a%26b']],
+    ['audit', { filter: { from: '2026-11-01', who: 'a b' } }, ['GET', 'audit?from=2026-11-01&who=a+b']],
+    ['audit', { filter: { who: 'w' }, format: 'csv' }, ['GET', 'audit?who=w&format=csv']],
+    ['users', { args: ['reset', 'u/1'] }, ['POST', 'users/u%2F1/password', { reason: 'because' }]],
+    ['users', { args: ['reset', 'u1'], keep: true }, ['POST', 'users/u1/password', { reason: 'because', mustChange: false }]],
+    ['users', { args: ['unlock', 'u1'] }, ['POST', 'users/u1/unlock', { reason: 'because' }]],
+    ['users', { args: ['check', 'u1'] }, ['POST', 'users/u1/check', { reason: 'because' }]],
     ['enable', {}, ['PUT', 'writeback', { on: true, reason: 'because' }]],
     ['disable', { yes: true }, ['PUT', 'writeback', { on: false, reason: 'because' }]],
     ['rollover', {}, ['POST', 'keys/rollover', { reason: 'because' }]],
@@ -69,6 +87,10 @@ describe('what is asked of the API', () => {
     ['revoke-agent', { yes: true }],
     ['incident', {}],
     ['keys', { args: ['verfiy'] }],
+    ['users', { args: ['reset'] }],
+    ['users', { args: ['constructor', 'u1'] }],
+    ['users', { args: ['reset', 'u1'], reason: undefined }],
+    ['audit', { format: 'xlsx' }],
   ])('nothing, when %s is given %j', async (name, options) => {
     await expect(given(name, [], options)).rejects.toThrow(UsageError)
   })
@@ -160,6 +182,36 @@ describe('what is said', () => {
     const { printed } = await given('audit', [ok(body, status)], { json: true })
     expect(printed).not.toMatch(/[^\P{C}\n]/u)
     expect(JSON.parse(printed)).toEqual(body)
+  })
+
+  it('a generated password is said once, also where it is not known whether it counts', async () => {
+    const body = { title: 'It is so.', code: 'done', newPassword: 'Generated-1' }
+    const done = await given('users', [ok(body)], { args: ['reset', 'u1'] })
+    expect([done.code, done.printed]).toEqual([0, 'It is so.\nPassword, shown this once: Generated-1'])
+    const unknown = await given('users', [ok({ ...body, code: 'unknown' }, 504)], { args: ['reset', 'u1'] })
+    expect([unknown.code, unknown.printed]).toEqual([1, 'Password, shown this once: Generated-1'])
+  })
+
+  it('all pages of a file, the head of the CSV once, harmless on a terminal', async () => {
+    const page = (text: string, next?: string, rejected = 0) => ok({ text, next, rejected })
+    const pages = [
+      page('"at"\r\n"1\u009b"\r\n', '?format=csv&before=p1'),
+      page('"at"\r\n', '?format=csv&before=p2'),
+      page('"at"\r\n"2"\r\n'),
+    ]
+    const { printed, asked, code } = await given('audit', pages, { format: 'csv' })
+    expect([printed, code]).toEqual(['"at"\r\n"1�"\n"2"', 0])
+    expect(asked.map(([, path]) => path)).toEqual(['audit?format=csv', 'audit?format=csv&before=p1', 'audit?format=csv&before=p2'])
+    expect(await given('audit', [page('', undefined, 1)], { format: 'jsonl' })).toMatchObject({
+      code: 1,
+      told: expect.stringContaining('somebody else'),
+    })
+  })
+
+  it('steps of people, each fact by its name', async () => {
+    const entry = { at: 0, event: 'settled', id: 31002, flow: 'f', outcome: 'done' }
+    const { printed } = await given('audit', [ok({ entries: [entry], rejected: 0 })])
+    expect(printed).toBe('1970-01-01T00:00:00.000Z  31002 settled  flow f  outcome done')
   })
 
   it('the state, whoever serves it', async () => {

@@ -1,6 +1,7 @@
 /** What every command of `npm run admin` is: a line of help, what it is given, and how it ends. */
 import type { Clock } from '../../shared/clock.ts'
 import type { Manage, ManageAnswer } from '../../shared/manage.ts'
+import type { Filters } from './audit.ts'
 
 /** Those of sysexits.h, where one fits. */
 export const exitCodes = { done: 0, failed: 1, usage: 64, underWay: 75, notPermitted: 77 } as const
@@ -28,6 +29,11 @@ export interface Given {
   json: boolean
   wait: boolean
   before: string | undefined
+  /** Of the audit. */
+  filter: Filters
+  format: string | undefined
+  /** A password that was set need not be changed at the next sign-in. */
+  keep: boolean
   head: string | undefined
 }
 

@@ -1,5 +1,6 @@
 /** Commands that change nothing: status, keys, audit. */
 import type { ManageAnswer } from '../../shared/manage.ts'
+import { audit } from './audit.ts'
 import { type Command, exitCodes, type Given, json, plain, refusal, UsageError, when } from './command.ts'
 import { verdictText, verify as verifyChain } from './verify.ts'
 
@@ -26,7 +27,12 @@ function agentText(agent: ManageAnswer['body']): string {
   const facts = [agent.revoked && 'revoked', agent.stopping && 'stopping', !agent.linkProven && 'link not proven'].filter(Boolean)
   const unreachable = list(agent.domains).filter(({ reachable }) => !reachable).length
   if (unreachable > 0) facts.push(`${unreachable} domain(s) not reachable`)
-  return `  ${plain(agent.agent)}  ${plain(agent.version)}  heard ${when(agent.heardAt)}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`
+  const { handled, changed, refused, unknown } = agent.counters ?? {}
+  const counted =
+    handled === undefined
+      ? ''
+      : `  ${plain(handled)} handled: ${plain(changed)} changed, ${plain(refused)} refused, ${plain(unknown)} unknown`
+  return `  ${plain(agent.agent)}  ${plain(agent.version)}  heard ${when(agent.heardAt)}${counted}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`
 }
 
 const statusText = (body: ManageAnswer['body']): string[] => [
@@ -55,22 +61,11 @@ const chainText = ({ chain }: ManageAnswer['body']): string[] => [
   ...list(chain?.problems).map((problem) => `  ${plain(problem)}`),
 ]
 
-const auditText = (body: ManageAnswer['body']): string[] => [
-  ...list(body.entries).map(
-    ({ at, who, role, action, subject, reason, outcome }) =>
-      `${when(at)}  ${plain(who)} (${plain(role).replace('Writeback.', '')})  ${plain(action)}${subject ? ` ${plain(subject)}` : ''}: ${plain(outcome)}${reason ? `  "${plain(reason)}"` : ''}`,
-  ),
-  ...(body.rejected > 0
-    ? [`${plain(body.rejected)} entry or entries here were not written by the service: somebody else writes to its tables.`]
-    : []),
-  ...(body.next ? [`Older ones: npm run admin -- audit --before ${plain(body.next)}`] : []),
-]
-
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {
   status: {
     usage: 'status',
     summary: 'whether password writeback is on, and who serves it',
-    run: (given) => show(given, 'writeback', statusText),
+    run: (given) => show(given, 'status', statusText),
   },
   keys: {
     usage: 'keys [verify [--head HEAD]]',
@@ -87,15 +82,5 @@ export const reads: Record<'status' | 'keys' | 'audit', Command> = {
       )
     },
   },
-  audit: {
-    usage: 'audit [--before PLACE]',
-    summary: 'what administrators did, newest first',
-    run: (given) =>
-      show(
-        given,
-        given.before === undefined ? 'audit' : `audit?before=${encodeURIComponent(given.before)}`,
-        auditText,
-        (body) => !body.rejected,
-      ),
-  },
+  audit,
 }

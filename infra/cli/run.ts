@@ -8,11 +8,14 @@ import { parseArgs } from 'node:util'
 import type { Clock } from '../../shared/clock.ts'
 import { faultWord, isFault } from '../../shared/fault.ts'
 import { type ManageOptions, openManage } from '../../shared/manage.ts'
+import { filters } from './audit.ts'
 import { changes } from './changes.ts'
 import { type Command, exitCodes, type Io, UsageError } from './command.ts'
+import { policy } from './policy.ts'
 import { reads } from './reads.ts'
+import { users } from './users.ts'
 
-export const commands: Readonly<Record<string, Command>> = { ...reads, ...changes }
+export const commands: Readonly<Record<string, Command>> = { ...reads, users, ...changes, policy }
 
 /** Where the API is and who signs in; a flag, or the variable. */
 export const connection = {
@@ -43,16 +46,22 @@ Exit codes: 0 done; 1 failed or refused; 64 wrong usage; 75 still under way; 77 
 
 const flag = { type: 'boolean', default: false } as const
 const text = { type: 'string' } as const
+function named<N extends string, V>(names: readonly N[], value: V): Record<N, V> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<N, V>
+}
 const options = {
   reason: text,
   before: text,
+  ...named(filters, text),
+  format: text,
+  keep: flag,
   head: text,
   override: flag,
   yes: flag,
   json: flag,
   'no-wait': flag,
   help: flag,
-  ...(Object.fromEntries(Object.keys(connection).map((name) => [name, text])) as Record<keyof typeof connection, typeof text>),
+  ...named(Object.keys(connection) as (keyof typeof connection)[], text),
 } as const
 
 function parse(args: readonly string[]) {
@@ -97,6 +106,22 @@ async function start(args: readonly string[], environment: NodeJS.ProcessEnv, io
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) throw new UsageError(`there is no command "${name}"`)
   const manage = openManage({ ...connectionOf(values, environment), prompt: io.tell, clock })
-  const { reason, before, head, override, yes, json } = values
-  return command.run({ manage, io, clock, args: rest, reason, before, head, override, yes, json, wait: !values['no-wait'] })
+  const { reason, before, head, override, yes, json, format, keep } = values
+  const filter = Object.fromEntries(filters.map((name) => [name, values[name]]))
+  return command.run({
+    manage,
+    io,
+    clock,
+    args: rest,
+    reason,
+    before,
+    filter,
+    format,
+    keep,
+    head,
+    override,
+    yes,
+    json,
+    wait: !values['no-wait'],
+  })
 }

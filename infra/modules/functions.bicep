@@ -49,6 +49,12 @@ param adminAudience string[]
 @description('Client ids of the programs of administrators.')
 param adminClientIds string[]
 
+@description('Client ids of the programs through which everybody may sign in.')
+param userClientIds string[]
+
+@description('How synchronized people sign in, or empty.')
+param syncedSignIn string
+
 @description('Authentication context of changes, or empty.')
 param adminAuthContext string
 
@@ -98,6 +104,8 @@ var appSettings = {
   ADMIN_AUDIENCE: join(adminAudience, ',')
   ADMIN_CLIENT_IDS: join(adminClientIds, ',')
   ADMIN_AUTH_CONTEXT: adminAuthContext
+  USER_CLIENT_IDS: join(userClientIds, ',')
+  SYNCED_SIGN_IN: syncedSignIn
   MAIL_URL: '@Microsoft.KeyVault(SecretUri=${mailSecretUri})'
   MAIL_FROM: mailFrom
   WRITEBACK_INITIALLY: writebackInitially

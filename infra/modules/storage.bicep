@@ -1,4 +1,4 @@
-// Two storage accounts without shared keys. Data: the four tables, the queue of challenges and what the Functions host keeps. Code: the
+// Two storage accounts without shared keys. Data: the tables, the queue of challenges and what the Functions host keeps. Code: the
 // deployed package alone, since whoever can write it owns the code. The functions' rights are by table and queue (infra/topology.ts).
 
 @description('Name of the account of the tables.')
@@ -39,7 +39,7 @@ var hardened = {
   defaultToOAuthAuthentication: true
   publicNetworkAccess: 'Enabled'
 }
-var tableNames = ['flows', 'agents', 'state', 'audit']
+var tableNames = ['flows', 'agents', 'state', 'audit', 'methods']
 // The host moves to …-poison what failed five times.
 var queueNames = ['challenges', 'challenges-poison']
 

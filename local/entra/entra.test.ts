@@ -1,6 +1,7 @@
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { identities } from '../../infra/topology.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { startEntra } from './entra.ts'
 import { agent, functions, startTestTenant, type TestTenant, tenantId } from './test-tenant.ts'
@@ -161,7 +162,12 @@ describe('the token endpoint', () => {
 describe('the managed identity', () => {
   it('gets a token with the Graph permissions of the topology', async () => {
     const { token } = await managedIdentity(functions.clientId).getToken('https://graph.microsoft.com/.default')
-    expect(decodeJwt(token)).toMatchObject({ oid: functions.objectId, appid: functions.clientId, roles: ['User.Read.All'], idtyp: 'app' })
+    expect(decodeJwt(token)).toMatchObject({
+      oid: functions.objectId,
+      appid: functions.clientId,
+      roles: identities.functions.graph,
+      idtyp: 'app',
+    })
   })
 
   it('is refused under another client id', async () => {

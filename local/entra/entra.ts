@@ -12,11 +12,12 @@ import { listen, type WebAnswer, type WebHandler, type WebRequest } from '../web
 import { answerDirectory } from './applications.ts'
 import { hasThumbprint, readCertificate } from './certificate.ts'
 import { answerIdentityRequest, identityPath } from './managed-identity.ts'
+import type { Person } from './people.ts'
 import type { Application, Principals } from './principals.ts'
 import { refuseToken, tokenRefusalAnswer } from './refusals.ts'
 import { type How, openSignIn } from './sign-in.ts'
 import { answerSignIn, answerSignInGrant, isSignInGrant, type SignInSide } from './sign-in-endpoints.ts'
-import { issuerOf, makeSigner, type Signer } from './signing.ts'
+import { discovery, issuerOf, makeSigner, type Signer } from './signing.ts'
 import { type Directory, decideTokenRequest } from './token-endpoint.ts'
 
 export interface EntraOptions {
@@ -57,6 +58,8 @@ export type EntraControl = {
   rotateSigningKey(): Promise<undefined>
   /** A person opens the page, types the code and signs in. Throws if no program waits for that code. */
   signIn(userCode: string, upn: string, how?: How): undefined
+  /** Somebody who may sign in from now on. */
+  addPerson(person: Person): undefined
   declineSignIn(userCode: string): undefined
   /** Codes that wait for a person, newest last. */
   waitingCodes(): string[]
@@ -95,21 +98,6 @@ async function answerTokenRequest(tenant: Tenant, request: WebRequest): Promise<
     status: 200,
     headers: { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' },
     body: { token_type: 'Bearer', expires_in: expires, ext_expires_in: expires, access_token: issued.token },
-  }
-}
-
-/** OpenID Connect Discovery 1.0 §4.2; `issuer` is the v2 endpoint's own, not that of the tokens (see signing.ts). */
-function discovery(tenantUrl: string): Json {
-  return {
-    issuer: `${tenantUrl}/v2.0`,
-    authorization_endpoint: `${tenantUrl}/oauth2/v2.0/authorize`,
-    device_authorization_endpoint: `${tenantUrl}/oauth2/v2.0/devicecode`,
-    token_endpoint: `${tenantUrl}/oauth2/v2.0/token`,
-    jwks_uri: `${tenantUrl}/discovery/v2.0/keys`,
-    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
-    response_types_supported: ['code', 'id_token', 'code id_token', 'id_token token'],
-    subject_types_supported: ['pairwise'],
-    id_token_signing_alg_values_supported: ['RS256'],
   }
 }
 
@@ -159,13 +147,12 @@ async function listenOnBoth({ tls, ports = {}, principals }: EntraOptions, tenan
   return { authority, identity }
 }
 
-function deskOf({ signIn }: Tenant) {
-  if (!signIn) throw new Error('nobody signs in to this tenant')
-  return signIn.desk
-}
-
 function makeControl(tenant: Tenant): EntraControl {
   const { agents, signer, disturbances, stats } = tenant
+  const side = () => {
+    if (!tenant.signIn) throw new Error('nobody signs in to this tenant')
+    return tenant.signIn
+  }
   const agentWith = (clientId: string): Application => {
     const agent = agents.get(clientId)
     if (!agent) throw new Error(`no application '${clientId}' in this tenant`)
@@ -193,12 +180,15 @@ function makeControl(tenant: Tenant): EntraControl {
       return undefined
     },
     signIn(userCode, upn, how) {
-      deskOf(tenant).complete(userCode, upn, how)
+      side().desk.complete(userCode, upn, how)
+    },
+    addPerson(person) {
+      side().administration.people.push(person)
     },
     declineSignIn(userCode) {
-      deskOf(tenant).decline(userCode)
+      side().desk.decline(userCode)
     },
-    waitingCodes: () => deskOf(tenant).waiting(),
+    waitingCodes: () => side().desk.waiting(),
     tokenLifetime(seconds) {
       signer.setLifetime(seconds)
     },

@@ -1,6 +1,7 @@
 /**
  * Who may sign in to the local tenant, to what, and through which program: people with their app roles, the one API they
  * can get tokens for, and the public clients (no secret) that may bring them.
+ * Each program may ask for the scopes that it is registered for.
  */
 
 export interface Person {
@@ -12,10 +13,17 @@ export interface Person {
 }
 
 export interface Administration {
-  /** `uri`: the App ID URI. Scopes are either of the two with `/manage` or `/.default`. */
-  api: { clientId: string; uri: string; scope: string }
-  programs: readonly { clientId: string; redirectUris: readonly string[] }[]
-  people: readonly Person[]
+  /** `uri`: the App ID URI. Scopes are either of the two with a scope's name, or `/.default` for all that a program has. */
+  api: { clientId: string; uri: string; scopes: readonly string[] }
+  programs: readonly Program[]
+  people: Person[]
+}
+
+export interface Program {
+  clientId: string
+  redirectUris: readonly string[]
+  /** Of the API's scopes. */
+  scopes: readonly string[]
 }
 
 /** How a person has signed in. */

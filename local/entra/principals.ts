@@ -4,10 +4,16 @@
  * Application roles come from `infra/topology.ts`, so that a Graph permission that stands nowhere in the design is in no
  * token either. Agents come and go while the tenant runs (enrol, revoke); the functions' identity does not.
  */
-import { type IdentityName, identities } from '../../infra/topology.ts'
+import { type IdentityName, identities, type optionalGraph } from '../../infra/topology.ts'
 import type { Administration } from './people.ts'
 
-export type ManagedIdentity = { clientId: string; objectId: string; identityHeader: string }
+export type ManagedIdentity = {
+  clientId: string
+  objectId: string
+  identityHeader: string
+  /** Optional rights of infra/topology.ts that this tenant has granted. */
+  granted?: readonly (typeof optionalGraph)[number][]
+}
 export type Application = {
   clientId: string
   objectId: string
@@ -27,9 +33,10 @@ export interface Subject {
   objectId: string
   identity: IdentityName
   provenBy: Proof
+  granted?: readonly string[]
 }
 
 /** Application permissions granted to an identity at a resource; only Graph's are modelled as roles, the rest is RBAC at the resource. */
-export function rolesAt(resource: string, identity: IdentityName): readonly string[] {
-  return resource === 'https://graph.microsoft.com' ? identities[identity].graph : []
+export function rolesAt(resource: string, { identity, granted = [] }: Subject): readonly string[] {
+  return resource === 'https://graph.microsoft.com' ? [...identities[identity].graph, ...granted] : []
 }

@@ -31,6 +31,7 @@ const table = {
   badVerifier: { code: 501481, status: 400, error: 'invalid_grant' },
   pkce: { code: 9002325, status: 400, error: 'invalid_request' },
   redirectUri: { code: 50011, status: 400, error: 'invalid_request' },
+  consentRequired: { code: 65001, status: 400, error: 'invalid_grant' },
   resourceNotFound: { code: 500011, status: 400, error: 'invalid_resource' },
 } as const
 

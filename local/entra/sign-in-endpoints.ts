@@ -68,7 +68,7 @@ export async function answerSignInGrant({ administration, desk, signer, tenantId
   if (granted.kind === 'refused') return tokenRefusalAnswer(granted, clock)
   const { api } = administration
   const issuer = `${request.url.origin}/${tenantId}/v2.0`
-  const to = { issuer, apiClientId: api.clientId, scope: api.scope, clientId: granted.clientId, nonce: granted.nonce }
+  const to = { issuer, apiClientId: api.clientId, scope: granted.scopes.join(' '), clientId: granted.clientId, nonce: granted.nonce }
   const { token, idToken, lifetimeS } = await signer.issueFor(granted.signIn, to)
   const clientInfo = { uid: granted.signIn.person.objectId, utid: tenantId }
   return {
@@ -76,7 +76,7 @@ export async function answerSignInGrant({ administration, desk, signer, tenantId
     headers: { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' },
     body: {
       token_type: 'Bearer',
-      scope: `${api.uri}/${api.scope}`,
+      scope: granted.scopes.map((scope) => `${api.uri}/${scope}`).join(' '),
       expires_in: lifetimeS - 1,
       ext_expires_in: lifetimeS - 1,
       access_token: token,

@@ -10,8 +10,8 @@ import type { Administration } from './people.ts'
 import { startTestTenant, type TestTenant, tenantId } from './test-tenant.ts'
 
 const administration: Administration = {
-  api: { clientId: 'c1b2c3d4-0000-4000-8000-000000000001', uri: 'api://password-writeback', scope: 'manage' },
-  programs: [{ clientId: 'c1b2c3d4-0000-4000-8000-000000000002', redirectUris: ['http://localhost:4000/signed-in'] }],
+  api: { clientId: 'c1b2c3d4-0000-4000-8000-000000000001', uri: 'api://password-writeback', scopes: ['manage', 'me'] },
+  programs: [{ clientId: 'c1b2c3d4-0000-4000-8000-000000000002', redirectUris: ['http://localhost:4000/signed-in'], scopes: ['manage'] }],
   people: [
     { objectId: 'c1b2c3d4-0000-4000-8000-0000000000a1', upn: 'ada@corp.example.test', name: 'Ada', roles: ['Writeback.Admin'] },
     { objectId: 'c1b2c3d4-0000-4000-8000-0000000000a2', upn: 'eve@corp.example.test', name: 'Eve <b>', roles: [] },
@@ -107,6 +107,7 @@ describe('device code', () => {
       tenant.raw('POST', `${authority}/${tenantId}/oauth2/v2.0/devicecode`, form({ client_id: clientId, scope, ...fields }))
     expect((await begin({ client_id: 'nobody' })).body).toMatchObject({ error: 'unauthorized_client', error_codes: [700016] })
     expect((await begin({ scope: 'api://other/manage' })).body).toMatchObject({ error: 'invalid_resource' })
+    expect((await begin({ scope: 'api://password-writeback/me' })).body).toMatchObject({ error: 'invalid_grant', error_codes: [65001] })
     const { body } = await begin({})
     control().signIn(body.user_code, 'ada@corp.example.test')
     const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: body.device_code, client_id: clientId }

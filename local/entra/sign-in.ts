@@ -7,10 +7,10 @@
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
-import { type Administration, personWith, type SignIn } from './people.ts'
+import { type Administration, type Program, personWith, type SignIn } from './people.ts'
 import { refuseToken, type TokenRefusal } from './refusals.ts'
 
-export type Granted = { kind: 'signedIn'; signIn: SignIn; clientId: string; nonce?: string | undefined }
+export type Granted = { kind: 'signedIn'; signIn: SignIn; clientId: string; scopes: readonly string[]; nonce?: string | undefined }
 export interface Device {
   deviceCode: string
   userCode: string
@@ -26,6 +26,7 @@ export interface How {
 interface UnderWay {
   kind: 'device' | 'code'
   clientId: string
+  scopes: readonly string[]
   askedAcrs: readonly string[]
   untilMs: number
   answer?: SignIn | 'declined'
@@ -59,8 +60,9 @@ export function openSignIn(administration: Administration, clock: Clock) {
     if (!found || found.answer || clock.now() > found.untilMs) throw new Error('no sign-in waits for this code')
     return found
   }
-  const begin = (clientId: string, form: URLSearchParams) => ({
+  const begin = ({ clientId, scopes }: Program, form: URLSearchParams) => ({
     clientId,
+    scopes,
     askedAcrs: acrsIn(form.get('claims')),
     untilMs: clock.now() + lifeS * 1000,
   })
@@ -69,10 +71,10 @@ export function openSignIn(administration: Administration, clock: Clock) {
     device(form: URLSearchParams): Device | TokenRefusal {
       const found = program(form.get('client_id'))
       if (!found) return noProgram(form.get('client_id'))
-      const refused = checkScope(form.get('scope'), administration)
+      const refused = checkScope(form.get('scope'), found, administration)
       if (refused) return refused
       const device = { deviceCode: secretCode(), userCode: userCode(), expiresInS: lifeS }
-      underWay.set(device.deviceCode, { kind: 'device', ...begin(found.clientId, form) })
+      underWay.set(device.deviceCode, { kind: 'device', ...begin(found, form) })
       deviceCodes.set(device.userCode, device.deviceCode)
       return device
     },
@@ -101,10 +103,10 @@ export function openSignIn(administration: Administration, clock: Clock) {
       if (query.get('response_type') !== 'code' || query.get('code_challenge_method') !== 'S256' || !query.get('code_challenge')) {
         return refuseToken('pkce', 'Proof Key for Code Exchange is required for cross-origin authorization code redemption.')
       }
-      const refused = checkScope(query.get('scope'), administration)
+      const refused = checkScope(query.get('scope'), found, administration)
       if (refused) return refused
       const code = secretCode()
-      const asked = begin(found.clientId, query)
+      const asked = begin(found, query)
       const how = { nonce: query.get('nonce') ?? undefined, challenge: query.get('code_challenge') ?? '', redirectUri }
       underWay.set(code, { kind: 'code', ...asked, ...how, answer: signInOf(upn, asked.askedAcrs, {}) })
       const location = new URL(redirectUri)
@@ -129,7 +131,7 @@ export function openSignIn(administration: Administration, clock: Clock) {
       underWay.delete(code)
       if (found.answer === 'declined') return refuseToken('declined', 'The user declined.')
       if (kind === 'code' && !provesPkce(found, form)) return refuseToken('badVerifier', 'The code verifier does not match the challenge.')
-      return { kind: 'signedIn', signIn: found.answer, clientId: found.clientId, nonce: found.nonce }
+      return { kind: 'signedIn', signIn: found.answer, clientId: found.clientId, scopes: found.scopes, nonce: found.nonce }
     },
   }
 }
@@ -144,12 +146,17 @@ function provesPkce({ challenge, redirectUri }: UnderWay, form: URLSearchParams)
 
 const protocolScopes = ['openid', 'profile', 'email', 'offline_access']
 
-function checkScope(scope: string | null, { api }: Administration): TokenRefusal | undefined {
-  const known = [api.uri, api.clientId].flatMap((name) => [`${name}/${api.scope}`, `${name}/.default`])
+/** Scopes of the API that nobody has consented to for this program are refused; its token says all that it has. */
+function checkScope(scope: string | null, { clientId, scopes }: Program, { api }: Administration): TokenRefusal | undefined {
+  const spelt = (names: readonly string[]) => [api.uri, api.clientId].flatMap((each) => names.map((name) => `${each}/${name}`))
+  const known = spelt(['.default', ...api.scopes])
   const asked = (scope ?? '').split(' ').filter((each) => each !== '' && !protocolScopes.includes(each))
   const unknown = asked.find((each) => !known.includes(each))
   if (unknown !== undefined) return refuseToken('resourceNotFound', `The resource principal named ${unknown} was not found in the tenant.`)
-  return asked.length === 0 ? missing('scope') : undefined
+  if (asked.length === 0) return missing('scope')
+  const granted = spelt(['.default', ...scopes])
+  if (asked.every((each) => granted.includes(each))) return undefined
+  return refuseToken('consentRequired', `The user or administrator has not consented to use the application with ID '${clientId}'.`)
 }
 
 /** `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`, as a claims challenge asks for it. */

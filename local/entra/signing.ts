@@ -9,6 +9,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, type JWTPayload, SignJWT } from 'jose'
 import type { Clock } from '../../shared/clock.ts'
+import type { Json } from '../stand-in.ts'
 import type { SignIn } from './people.ts'
 import { rolesAt, type Subject } from './principals.ts'
 
@@ -83,7 +84,7 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
     },
     async issue(subject, audience, resource) {
       const nowS = Math.floor(clock.now() / 1000)
-      const roles = rolesAt(resource, subject.identity)
+      const roles = rolesAt(resource, subject)
       const claims = {
         appid: subject.clientId,
         appidacr: subject.provenBy === 'certificate' ? '2' : '1',
@@ -114,5 +115,20 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
       const idToken = await sign({ ...who, ...(nonce !== undefined && { nonce }) }, issuer, clientId)
       return { token, idToken, expiresOnS: Math.floor(clock.now() / 1000) + lifetimeS, lifetimeS }
     },
+  }
+}
+
+/** OpenID Connect Discovery 1.0 §4.2; `issuer` is the v2 endpoint's own, not that of the tokens (see signing.ts). */
+export function discovery(tenantUrl: string): Json {
+  return {
+    issuer: `${tenantUrl}/v2.0`,
+    authorization_endpoint: `${tenantUrl}/oauth2/v2.0/authorize`,
+    device_authorization_endpoint: `${tenantUrl}/oauth2/v2.0/devicecode`,
+    token_endpoint: `${tenantUrl}/oauth2/v2.0/token`,
+    jwks_uri: `${tenantUrl}/discovery/v2.0/keys`,
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
+    response_types_supported: ['code', 'id_token', 'code id_token', 'id_token token'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['RS256'],
   }
 }

@@ -12,7 +12,7 @@ import type { StandIn, TlsFiles } from '../stand-in.ts'
 import type { DirectoryAccess } from './applications.ts'
 import { type EntraAddresses, type EntraControl, startEntra } from './entra.ts'
 import type { Administration } from './people.ts'
-import type { Application } from './principals.ts'
+import type { Application, ManagedIdentity } from './principals.ts'
 
 export const tenantId = '7a0c9a0e-3f0b-4b57-8a35-52d0a4a0c1de'
 export const functions = {
@@ -65,13 +65,15 @@ function makeManagedIdentity(endpoint: string): TokenCredential {
 }
 
 /** With a clock, the tenant's time is its. */
-export async function startTestTenant(more: { clock?: Clock; administration?: Administration; pollS?: number } = {}): Promise<TestTenant> {
+export async function startTestTenant(
+  more: { clock?: Clock; administration?: Administration; pollS?: number; granted?: ManagedIdentity['granted'] } = {},
+): Promise<TestTenant> {
   const authority = await makeAuthority()
   const leaf = await authority.issue({ commonName: 'test', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] })
   const tls = { ca: authority.ca, ...leaf }
   const directoryKey = 'directory-key'
-  const { administration, ...others } = more
-  const principals = { functions, agents: [agent, nobody], ...(administration && { administration }) }
+  const { administration, granted = [], ...others } = more
+  const principals = { functions: { ...functions, granted }, agents: [agent, nobody], ...(administration && { administration }) }
   const entra = await startEntra({ tls, tenantId, principals, directoryKey, ...others })
   const { issuer, jwksUrl, authorityHost, identityEndpoint } = entra.addresses
   return {

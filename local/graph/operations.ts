@@ -1,31 +1,52 @@
 /**
  * What can be asked of the local Graph, as a table: path, the application permissions of which one is needed, and the answer.
  *
- * Order of the checks is the real one: permission (403), query (400), object (404). Passwords of synchronized users
- * cannot be written here: they are mastered on-premises.
+ * Order of the checks is the real one: permission (403), query (400), object (404). What is
+ * about groups and roles is in memberships.ts, about passwords in passwords.ts.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Claims } from '../entra/verify.ts'
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
 import type { Applications } from './directory.ts'
+import type { Groups } from './groups.ts'
+import { membershipRoutes } from './memberships.ts'
+import { metadata, paged } from './page.ts'
+import { patchUser } from './passwords.ts'
 import { parseFilter, parseSelect, unknownOption } from './query.ts'
-import { badRequest, denied, noSegment, notFound, onPremisesMastered, type Refusal } from './refusals.ts'
+import { badRequest, denied, noSegment, notFound, type Refusal } from './refusals.ts'
 import { project, type Users } from './users.ts'
 
 export interface Graph {
   users: Users
   applications: Applications
+  groups: Groups
   /** Object ids. */
   applicationAdministrators: Set<string>
-  domains: string[]
-  organization: { id: string; displayName: string }
+  /** Hashes of what was set in the cloud, by object id. */
+  passwords: Map<string, string>
+  tenant: Tenant
   clock: Clock
+}
+
+/** Verified; the first one is the default. */
+export type Domain = { id: string; federated?: boolean }
+
+/** What is decided for a tenant as a whole. */
+export interface Tenant {
+  domains: Domain[]
+  organization: { id: string; displayName: string }
+  passwordHashSync: boolean
+  /** Passwords of synchronized users can be written in the cloud: rare. */
+  takesSynchronizedPasswords: boolean
+  /** Licensed for Privileged Identity Management. */
+  privilegedIdentityManagement: boolean
+  pageSize: number
 }
 
 export type Result = { kind: 'done'; status: number; body?: Json } | Refusal
 
-interface Route {
+export interface Route {
   method: string
   /** `{key}` is an object id or a userPrincipalName. */
   path: string
@@ -34,7 +55,6 @@ interface Route {
   run(graph: Graph, request: WebRequest, key: string): Result
 }
 
-const metadata = 'https://graph.microsoft.com/v1.0/$metadata'
 const readUsers = ['User.Read.All', 'User.ReadWrite.All', 'Directory.Read.All']
 
 const routes: Route[] = [
@@ -42,6 +62,14 @@ const routes: Route[] = [
   { method: 'GET', path: '/v1.0/users/{key}', roles: readUsers, run: getUser },
   { method: 'PATCH', path: '/v1.0/users/{key}', roles: ['User-PasswordProfile.ReadWrite.All'], run: patchUser },
   { method: 'GET', path: '/v1.0/domains', roles: ['Domain.Read.All', 'Directory.Read.All'], run: listDomains },
+  { method: 'GET', path: '/v1.0/domains/{key}', roles: ['Domain.Read.All', 'Directory.Read.All'], run: getDomain },
+  {
+    method: 'GET',
+    path: '/v1.0/directory/onPremisesSynchronization',
+    roles: ['OnPremDirectorySynchronization.Read.All', 'OnPremDirectorySynchronization.ReadWrite.All'],
+    run: readSynchronization,
+  },
+  ...membershipRoutes,
   { method: 'GET', path: '/v1.0/organization', roles: ['Organization.Read.All', 'Directory.Read.All'], run: listOrganization },
 ]
 
@@ -56,44 +84,53 @@ function getUser({ users }: Graph, { url }: WebRequest, key: string): Result {
   return { kind: 'done', status: 200, body: { '@odata.context': context, ...project(user, selection.properties) } }
 }
 
-function listUsers({ users }: Graph, { url }: WebRequest): Result {
-  const unknown = unknownOption(url.searchParams, ['$select', '$filter'])
+function listUsers(graph: Graph, request: WebRequest): Result {
+  const { url } = request
+  const unknown = unknownOption(url.searchParams, ['$select', '$filter', '$top', '$skiptoken'])
   if (unknown) return badRequest(`The query option ${unknown} is not supported.`)
   const selection = parseSelect(url.searchParams.get('$select'))
   if (selection.kind === 'refused') return selection
   const filter = parseFilter(url.searchParams.get('$filter'))
   if (filter.kind === 'refused') return filter
-  const value = users.all().filter(filter.matches)
-  const context = `${metadata}#users${selection.context}`
-  return { kind: 'done', status: 200, body: { '@odata.context': context, value: value.map((user) => project(user, selection.properties)) } }
+  const value = graph.users.all().filter(filter.matches)
+  return paged(
+    graph,
+    request,
+    `#users${selection.context}`,
+    value.map((user) => project(user, selection.properties)),
+  )
 }
 
-/** Takes `passwordProfile` of cloud users alone; the password is looked at by nobody and kept nowhere. */
-function patchUser({ users }: Graph, { body }: WebRequest, key: string): Result {
-  const user = users.find(key)
-  if (!user) return notFound(key)
-  const members = parseMembers(body)
-  if (!members) return badRequest('Unable to read JSON request payload.')
-  const others = members.filter((name) => name !== 'passwordProfile')
-  if (others.length > 0) return denied()
-  return user.onPremisesSyncEnabled ? onPremisesMastered() : { kind: 'done', status: 204 }
+const domainShown = ({ id, federated }: Domain, index: number): Json => ({
+  id,
+  authenticationType: federated ? 'Federated' : 'Managed',
+  isDefault: index === 0,
+  isVerified: true,
+})
+
+function listDomains({ tenant }: Graph): Result {
+  return { kind: 'done', status: 200, body: { '@odata.context': `${metadata}#domains`, value: tenant.domains.map(domainShown) } }
 }
 
-function parseMembers(body: string): string[] | undefined {
-  try {
-    return Object.keys(JSON.parse(body))
-  } catch {
-    return undefined
-  }
+/** `$select` is taken and everything shown: the real one shows no less than what was asked for. */
+function getDomain({ tenant }: Graph, _request: WebRequest, key: string): Result {
+  const index = tenant.domains.findIndex(({ id }) => id.toLowerCase() === key.toLowerCase())
+  const domain = tenant.domains[index]
+  return domain ? { kind: 'done', status: 200, body: domainShown(domain, index) } : notFound(key)
 }
 
-function listDomains({ domains }: Graph): Result {
-  const value = domains.map((id, index) => ({ id, authenticationType: 'Managed', isDefault: index === 0, isVerified: true }))
-  return { kind: 'done', status: 200, body: { '@odata.context': `${metadata}#domains`, value } }
+function readSynchronization({ tenant }: Graph): Result {
+  const features = { passwordSyncEnabled: tenant.passwordHashSync, passwordWritebackEnabled: true }
+  const value = [{ id: tenant.organization.id, features }]
+  return { kind: 'done', status: 200, body: { '@odata.context': `${metadata}#directory/onPremisesSynchronization`, value } }
 }
 
-function listOrganization({ organization, domains, users }: Graph): Result {
-  const verifiedDomains = domains.map((name, index) => ({ name, isDefault: index === 0, type: 'Managed' }))
+function listOrganization({ tenant: { organization, domains }, users }: Graph): Result {
+  const verifiedDomains = domains.map(({ id: name, federated }, index) => ({
+    name,
+    isDefault: index === 0,
+    type: federated ? 'Federated' : 'Managed',
+  }))
   const onPremisesSyncEnabled = users.all().some((user) => user.onPremisesSyncEnabled) || null
   const value = [{ ...organization, verifiedDomains, onPremisesSyncEnabled }]
   return { kind: 'done', status: 200, body: { '@odata.context': `${metadata}#organization`, value } }

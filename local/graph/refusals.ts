@@ -44,6 +44,10 @@ export const onPremisesMastered = () =>
     'Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.',
   )
 
+export const passwordTooWeak = () =>
+  badRequest('The specified password does not comply with password complexity requirements. Please provide a different password.')
+export const licenceRequired = () => refuse(400, 'AadPremiumLicenseRequired', 'The tenant needs an AAD Premium 2 license.')
+
 export const throttled = (): Refusal => ({
   ...refuse(429, 'TooManyRequests', 'The request has been throttled.'),
   headers: { 'retry-after': '1' },

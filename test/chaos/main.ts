@@ -16,7 +16,7 @@ const usage = `npm run chaos -- [options]
   --resets M       how many passwords are submitted (default 200)
   --agents K       how many agents (1 to 4, default 3)
   --faults LIST    all (default), or names with commas between them
-  --at-once F      faults at a time (1 to 4, default 2)
+  --at-once F      faults at a time (1 to 4, default 2); with 1 no two meet the same request
   --every S        instead: a fault every S seconds for a minute, under as much load as four people make
   --directory D    embedded (default) or samba
   --others SHARE   of the people have their password set by somebody else meanwhile (default 0.02)

@@ -24,7 +24,7 @@ export interface ChaosOptions {
   faults?: readonly string[]
   /** See WorkloadOptions. */
   othersShare: number
-  /** So many faults at a time. */
+  /** So many faults at a time. One: the next comes when everybody whom the last one met has an answer, so that no two meet anybody. */
   atOnce: number
   /** One fault every so many ms for a minute, whatever the load does meanwhile; by the load's progress if absent. */
   everyMs?: number
@@ -46,6 +46,8 @@ const roundsOf = (resets: number, chosen: number, onlySome: boolean) =>
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
 /** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
 const workers = 4
+/** A connection that is dead and open keeps its credit at the broker: what is handed to it comes back a lock later, once or twice. */
+const lingersMs: Record<string, number> = { halfOpen: 2 * times.lockMs }
 /** By so many requests the load may be ahead of the faults: most of them need some to meet. */
 const lead = 60
 /** Dead, looked at every 5 s, swept every minute. */
@@ -157,8 +159,9 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
       else while (workload.requests.length < Math.min((at * resets) / planned, resets - 1)) await sleep(20)
       const from = Date.now()
       // What met nobody comes again at the end.
-      if (await fire(scene)) faults.push({ name, from, to: Date.now() + 1_000 })
+      if (await fire(scene)) faults.push({ name, from, to: Date.now() + (lingersMs[name] ?? 1_000) })
       else if (workload.requests.length < most) plan.push([name, fire])
+      if (atOnce === 1) await everybodyAnswered(workload.requests)
     }
   }
 }
@@ -195,6 +198,13 @@ async function everybodyKnows(requests: readonly Submitted[]): Promise<void> {
     await sleep(2_000)
     open = requests.filter(isOpen)
   }
+}
+
+/** Everybody who was waiting when this was called. */
+async function everybodyAnswered(requests: readonly Submitted[]): Promise<void> {
+  const isWaiting = ({ told, unanswered }: Submitted) => told.length === 0 && !unanswered
+  const waiting = requests.filter(isWaiting)
+  while (waiting.some(isWaiting)) await sleep(50)
 }
 
 /** What each flow says in the end of its last request: the same as the person was told, or as true. */

@@ -21,7 +21,7 @@ const settingsOf = (snapshot: Snapshot): Record<string, string> =>
 
 /** Left to their defaults: they are the same everywhere, or of other clouds, or of a laptop. */
 export const leftAlone = ['GRAPH_URL', 'AUTHORITY_URL', 'RELAY_TRANSPORT', 'LOCAL_CA_FILE', 'ServiceBus', 'DataStorage']
-export const times = ['ANSWER_MS', 'TTL_MS', 'START_WITHIN_MS', 'LDAP_MS', 'LOCK_MS']
+export const times = ['ANSWER_MS', 'TTL_MS', 'START_WITHIN_MS', 'LDAP_MS', 'LOCK_MS', 'CHANGE_REFUSAL_MS']
 /** Flex Consumption sets them by itself, and refuses or misreads them from elsewhere. */
 const notOnFlex =
   /^(FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|WEBSITE_NODE_DEFAULT_VERSION|WEBSITE_CONTENT.*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD|WEBSITE_TIME_ZONE)$/

@@ -34,6 +34,7 @@ import { recentFlows } from '../../functions/reset/flow.ts'
 import { newPassword } from '../../functions/reset/new-password.ts'
 import { openRoom } from '../../functions/reset/room.ts'
 import { makeFlow } from '../../functions/reset/test-reset.ts'
+import { createWrite } from '../../functions/reset/write.ts'
 import { memoryTables } from '../../functions/store/test-tables.ts'
 import { queues } from '../../infra/topology.ts'
 import { type BusAddresses, startBus } from '../../local/bus/bus.ts'
@@ -119,7 +120,9 @@ export async function startDay() {
   )
   const flows = { rows, macs, clock, recent: recentFlows() }
   const seal = createSeal({ tenantId, times, keys, clock })
-  const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask })
+  const nobodyInTheCloud = { alone: () => Promise.reject(new Error('cloud')), behind: () => Promise.reject(new Error('cloud')) }
+  const write = createWrite({ seal, ask: asking.ask, cloudPasswords: nobodyInTheCloud, submitted: () => {} })
+  const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), write })
 
   // The agent, as agent/run.ts composes it.
   const folder = ending(mkdtempSync(join(tmpdir(), 'day-')), (path) => rmSync(path, { recursive: true }))

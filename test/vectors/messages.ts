@@ -49,7 +49,7 @@ export const requests: Record<string, [why: string, Request]> = {
 }
 
 const answered: Reply = { outcome: { kind: 'done' }, agentId: fixed('agent', 16), spentMs: [12, 9, 3, 31] }
-const policy = { minLength: 14, historyLength: 24, complexity: true, minAgeMinutes: 1440 }
+const policy = { minLength: 14, historyLength: 24, complexity: true, minAgeMinutes: 1440, lockoutThreshold: 10, lockoutMinutes: 30 }
 
 export const replies: Record<string, [why: string, Reply]> = {
   done: ['the password is set', answered],
@@ -68,7 +68,14 @@ export const replies: Record<string, [why: string, Reply]> = {
       outcome: { kind: 'policy.minAge', retryAt: Number.MAX_SAFE_INTEGER },
       agentId: fixed('agent', 16),
       spentMs: [600_000, 600_000, 600_000, 600_000],
-      policy: { minLength: 255, historyLength: 1024, complexity: true, minAgeMinutes: 2_000_000 },
+      policy: {
+        minLength: 255,
+        historyLength: 1024,
+        complexity: true,
+        minAgeMinutes: 2_000_000,
+        lockoutThreshold: 255,
+        lockoutMinutes: 65_535,
+      },
       proof: fixed('proof', 32),
     },
   ],
@@ -86,7 +93,14 @@ const quiet = { linkProven: true, packageKeys: [], passwordKeys: [], configurati
 const domain = (n: number): DomainState => ({
   id: fixed(`domain ${n}`, 8),
   reachable: true,
-  policy: { minLength: 255, historyLength: 1024, complexity: true, minAgeMinutes: 2_000_000 },
+  policy: {
+    minLength: 255,
+    historyLength: 1024,
+    complexity: true,
+    minAgeMinutes: 2_000_000,
+    lockoutThreshold: 255,
+    lockoutMinutes: 65_535,
+  },
 })
 const many = 4_000_000_000
 

@@ -12,7 +12,7 @@ export function agentContract(bench: Bench): void {
   }
 
   test('finds the PDC emulator and says what it read', async () => {
-    const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0 }
+    const policy = { minLength: 10, historyLength: 5, complexity: true, minAgeMinutes: 0, lockoutThreshold: 10, lockoutMinutes: 30 }
     expect(await bench.open().facts()).toMatchObject([{ reachable: true, policy }])
   })
 

@@ -4,7 +4,8 @@ import { type GraphAddresses, type GraphControl, startGraph } from '../../local/
 import type { StandIn } from '../../local/stand-in.ts'
 import { isFault } from '../../shared/fault.ts'
 import { openCredential } from './credential.ts'
-import { openPeople, type People, type PeopleOptions } from './graph.ts'
+import { type GraphOptions, openGraph } from './graph.ts'
+import { openPeople, type People } from './people.ts'
 
 const anna = {
   id: '0a0a0a0a-0000-4000-8000-000000000001',
@@ -22,8 +23,8 @@ const inside = { userPrincipalName: 'inside@contoso.com', displayName: 'In', mai
 let tenant: TestTenant
 let graph: StandIn<GraphAddresses, GraphControl>
 let people: People
-const open = (over: Partial<PeopleOptions> = {}) =>
-  openPeople({ graphUrl: graph.addresses.url, credential: tenant.managedIdentity(), local: { ca: tenant.tls.ca }, ...over })
+const open = (over: Partial<GraphOptions> = {}) =>
+  openPeople(openGraph({ graphUrl: graph.addresses.url, credential: tenant.managedIdentity(), local: { ca: tenant.tls.ca }, ...over }))
 
 beforeAll(async () => {
   tenant = await startTestTenant()
@@ -48,6 +49,7 @@ describe('a person', () => {
     synchronized: true,
     sourceAnchor: anna.onPremisesImmutableId,
     domainName: 'corp.contoso.com',
+    signInDomain: 'contoso.com',
     enabled: true,
   }
 
@@ -64,7 +66,12 @@ describe('a person', () => {
   })
 
   it('may have no anchor and no mail address', async () => {
-    expect(await people.byName(cloudOnly.userPrincipalName)).toEqual({ id: cloudOnly.id, synchronized: false, enabled: true })
+    expect(await people.byName(cloudOnly.userPrincipalName)).toEqual({
+      id: cloudOnly.id,
+      synchronized: false,
+      signInDomain: 'contoso.com',
+      enabled: true,
+    })
   })
 
   it('gets mail inside only when there is no address outside', async () => {
@@ -184,7 +191,7 @@ describe('a Graph in trouble', () => {
   })
 
   it('whose certificate nobody we trust has issued is a fault, and gets no token', async () => {
-    const untrusting = openPeople({ graphUrl: graph.addresses.url, credential: tenant.managedIdentity() })
+    const untrusting = openPeople(openGraph({ graphUrl: graph.addresses.url, credential: tenant.managedIdentity() }))
     await failureOf(untrusting.byName(anna.userPrincipalName))
     expect(graph.control.requests()).toEqual([])
   })

@@ -5,7 +5,8 @@ import { startTestTenant, type TestTenant } from '../../local/entra/test-tenant.
 import { type Listener, listen, type WebAnswer } from '../../local/web.ts'
 import { isFault } from '../../shared/fault.ts'
 import { bent, hostileText, magicNames } from '../../test/hostile.ts'
-import { openPeople, type People } from './graph.ts'
+import { openGraph } from './graph.ts'
+import { openPeople, type People } from './people.ts'
 
 const id = 'aaaaaaaa-0000-4000-8000-000000000001'
 const name = 'ada@example.test'
@@ -17,7 +18,7 @@ beforeAll(async () => {
   tenant = await startTestTenant()
   graph = await listen(async () => answer, { tls: tenant.tls })
   const credential = { getToken: async () => ({ token: 'token', expiresOnTimestamp: Number.MAX_SAFE_INTEGER }) }
-  people = openPeople({ graphUrl: `https://127.0.0.1:${graph.port}`, credential, local: { ca: tenant.tls.ca } })
+  people = openPeople(openGraph({ graphUrl: `https://127.0.0.1:${graph.port}`, credential, local: { ca: tenant.tls.ca } }))
 })
 afterAll(async () => {
   await graph.close()

@@ -1,0 +1,69 @@
+/**
+ * POST /api/change: a new password by whoever knows the current one, after one passed gate or signed in to the cloud.
+ *
+ * The current password is proved by the directory alone. Until it was, every refusal that is about the person is the one
+ * `wrongPassword`, told at a fixed time (refusal.ts); and no more wrong ones are forwarded than the person can spare (attempts.ts).
+ */
+import { parsePassword } from '../../shared/password.ts'
+import type { PolicyFacts } from '../../shared/payload.ts'
+import type { Secret } from '../../shared/secret.ts'
+import { answerOf } from '../http/answers.ts'
+import type { Call } from '../http/edge.ts'
+import { type Answer, problem } from '../http/problem.ts'
+import type { Room } from '../reset/room.ts'
+import { type TurnDeps, takeTurn } from '../reset/turn.ts'
+import type { Write } from '../reset/write.ts'
+import { type Attempts, attemptsOf } from './attempts.ts'
+import { type OwnFlowDeps, ownFlow } from './own-flow.ts'
+import { fixedTime, isAbout, isAccepted, masked, wrongPassword } from './refusal.ts'
+
+export interface ChangeDeps extends TurnDeps, OwnFlowDeps {
+  write: Write
+  room: Room
+  attempts: Attempts
+  /** Of the person's domain; without a name, the strictest of all. Undefined: nobody is there who could say. */
+  policyOf(domainName: string | undefined): Promise<PolicyFacts | undefined>
+  /** Refusals about a person are told at multiples of this. */
+  refusalMs: number
+}
+
+export interface ChangeBody {
+  flow?: string | undefined
+  currentPassword: string
+  newPassword: string
+}
+
+export const change =
+  (deps: ChangeDeps) =>
+  async (call: Call<ChangeBody>): Promise<Answer> => {
+    const beganAt = deps.clock.monotonic()
+    const [current, fresh] = [parsePassword(call.body.currentPassword), parsePassword(call.body.newPassword)]
+    if (current.kind === 'problem') return problem('passwordUnusable', { field: 'currentPassword', reason: current.problem })
+    using oldPassword = current.password
+    if (fresh.kind === 'problem') return problem('passwordUnusable', { field: 'newPassword', reason: fresh.problem })
+    using newPassword = fresh.password
+    const answer = await attempt(call, { oldPassword, newPassword }, deps)
+    if (isAbout(answer)) await fixedTime(beganAt, deps.refusalMs, deps.clock)
+    return answer
+  }
+
+async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret; newPassword: Secret }, deps: ChangeDeps): Promise<Answer> {
+  const own = await ownFlow(call, deps)
+  if (own.kind === 'refused') return own.answer
+  if (own.kind === 'nobody') return answerOf(wrongPassword, { state: 'verified' })
+  const { person, state } = own
+  const policy = await deps.policyOf(person.domainName)
+  if (policy === undefined) return answerOf({ kind: 'serviceDown' }, { state })
+  if (attemptsOf(policy) < 1) return problem('changeOff')
+  if (!(await deps.attempts.anyLeft(person.id, policy))) return answerOf(wrongPassword, { state })
+
+  using place = deps.room.enter()
+  const wish = { hasRoom: place !== undefined, from: ['halfway', 'verified'], operation: 'change' } as const
+  const turn = await takeTurn(await own.onFlow(), deps, wish)
+  if (turn.kind === 'refused') return masked(turn.answer, state)
+  if (!(await deps.attempts.take(person.id, policy))) return own.shown(await turn.conclude(wrongPassword))
+  const changed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
+  const outcome = await deps.write(turn, changed, call)
+  if (isAccepted(outcome)) await deps.attempts.giveBack(person.id).catch(() => {})
+  return own.shown(await turn.conclude(outcome))
+}
