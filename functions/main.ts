@@ -34,6 +34,7 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
 import { openMethods } from './register/methods.ts'
@@ -90,6 +91,7 @@ const mail = openMail({
 const agents = openAgents({ rows, clock })
 const audit = openAudit({ rows, clock })
 const policies = openPolicies({ rows, clock })
+const checkPassword = createCheckPassword({ policies })
 const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
@@ -121,7 +123,7 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
 const seal = createSeal({ tenantId, times, keys, clock })
-const turns = { ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask }
+const turns = { ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask, checkPassword }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),

@@ -1,5 +1,6 @@
 /**
- * Who passed the gate, as the cloud directory says at that moment: what a flow keeps of them, and no name.
+ * Who passed the gate, as the cloud directory says at that moment: what a flow keeps of them. Of their names it keeps the
+ * parts that no password may hold, in lower case, for as long as the flow can be read.
  *
  * `undefined`: nobody, or an account that is disabled. Pins the source anchor (pin.ts).
  */
@@ -9,11 +10,12 @@ import { isSourceAnchor } from '../../shared/payload.ts'
 import type { Person } from '../entra/people.ts'
 import type { Roles } from '../entra/roles.ts'
 import type { SignInTypes } from '../entra/sign-in-type.ts'
+import { nameParts } from '../policy/banned.ts'
 import type { FlowPerson } from './flow.ts'
 import { fitsPin, type PinDeps } from './pin.ts'
 
 /** What is read of a person. */
-export type KnownPerson = Pick<Person, 'id' | 'synchronized' | 'signInDomain' | 'enabled' | 'sourceAnchor' | 'domainName'>
+export type KnownPerson = Pick<Person, 'id' | 'synchronized' | 'signInDomain' | 'enabled' | 'sourceAnchor' | 'domainName' | 'names'>
 
 export interface PersonDeps extends PinDeps {
   people: { byId(id: string): Promise<KnownPerson | undefined> }
@@ -25,13 +27,20 @@ export interface PersonDeps extends PinDeps {
 export async function personOf(personId: string, deps: PersonDeps): Promise<FlowPerson | undefined> {
   const person = await deps.people.byId(personId)
   if (!person?.enabled) return undefined
-  const { id, domainName } = person
+  const { id, domainName, names } = person
   const [anchor, signIn, administrator] = await Promise.all([
     anchorOf(person, deps),
     deps.signInTypes.of(person),
     deps.roles.isAdministrator(id),
   ])
-  return { id, ...anchor, ...(domainName && { domainName }), ...(signIn && { signIn }), ...(administrator && { administrator }) }
+  return {
+    id,
+    ...anchor,
+    ...(domainName && { domainName }),
+    ...(names && { names: nameParts(names) }),
+    ...(signIn && { signIn }),
+    ...(administrator && { administrator }),
+  }
 }
 
 type Anchor = Pick<FlowPerson, 'sourceAnchor' | 'linkChanged'>

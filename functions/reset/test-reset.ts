@@ -13,6 +13,7 @@ import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import { createCheckPassword } from '../policy/check.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
 import type { Rows } from '../store/rows.ts'
@@ -25,6 +26,7 @@ export interface TestPerson {
   synchronized: boolean
   signInDomain: string
   sourceAnchor?: string
+  names?: readonly string[]
   enabled: boolean
 }
 
@@ -96,9 +98,11 @@ export async function startTestReset() {
     queued,
     logged,
   }
+  const policies = { current: async () => ({ ...defaultPolicy, ...world.policy }) }
   const deps = {
+    checkPassword: createCheckPassword({ policies }),
     authenticators: openAuthenticators({ rows, clock }),
-    policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
+    policies,
     rows,
     macs,
     clock,

@@ -67,6 +67,8 @@ export interface TurnWish {
   from?: readonly FlowState[]
   /** Absent: a reset. */
   operation?: 'change' | 'unlock'
+  /** What is said against it before anything is written or sent. */
+  refuse?: (person: FlowPerson) => Promise<Outcome | undefined>
 }
 
 export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { hasRoom: true }): Promise<Turn | Answered> {
@@ -84,6 +86,8 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (person.sourceAnchor === undefined) return refused({ kind: 'cloudOnly' })
   if ((await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
   if (!wish.hasRoom) return refused({ kind: 'busy' })
+  const refusal = await wish.refuse?.(person)
+  if (refusal) return refused(refusal)
 
   const id = newId()
   const request = {

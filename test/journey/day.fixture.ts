@@ -119,7 +119,16 @@ export async function startDay() {
   )
   const flows = { rows, macs, clock, recent: recentFlows() }
   const seal = createSeal({ tenantId, times, keys, clock })
-  const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask })
+  const submit = newPassword({
+    ...flows,
+    agents,
+    feature,
+    times,
+    room: openRoom(),
+    seal,
+    ask: asking.ask,
+    checkPassword: async () => undefined,
+  })
 
   // The agent, as agent/run.ts composes it.
   const folder = ending(mkdtempSync(join(tmpdir(), 'day-')), (path) => rmSync(path, { recursive: true }))
