@@ -37,6 +37,7 @@ import { openMail } from './mail/smtp.ts'
 import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
+import { readRules } from './policy/rules.ts'
 import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
@@ -45,7 +46,7 @@ import { createPolicyOf } from './relay/domain-policy.ts'
 import { onAgentEvent } from './relay/events.ts'
 import { openLink } from './relay/link.ts'
 import { createProbe } from './relay/probe.ts'
-import { createSeal } from './relay/seal.ts'
+import { createSeal, createSealCheck } from './relay/seal.ts'
 import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
@@ -122,7 +123,9 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
-const seal = createSeal({ tenantId, times, keys, clock })
+const sealing = { tenantId, times, keys, clock }
+const seal = createSeal(sealing)
+const policyOf = createPolicyOf({ agents })
 const turns = { ...flows, agents, feature, times, room: openRoom(), seal, ask: asking.ask, checkPassword }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
@@ -136,10 +139,11 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     ...entra,
     log,
     attempts: openAttempts({ rows, clock }),
-    policyOf: createPolicyOf({ agents }),
+    policyOf,
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),
+  readRules: readRules({ ...turns, policyOf, sealCheck: createSealCheck(sealing), inquire: asking.inquire }),
   relink: relink({ rows, clock, people, log }),
   readWriteback: readWriteback(rolling),
   switchWriteback: switchWriteback({ ...rolling, offboard }),
