@@ -10,7 +10,7 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
-import { generatePassword } from './admin/generate.ts'
+import { createGenerate } from './admin/generate.ts'
 import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
@@ -36,8 +36,10 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
+import { readRules } from './policy/rules.ts'
 import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
@@ -95,6 +97,7 @@ const policies = openPolicies({ rows, clock })
 const retentionDays = async () => (await policies.current()).auditDays
 const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
 const { steps } = auditing
+const checkPassword = createCheckPassword({ policies })
 const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
@@ -128,7 +131,8 @@ const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
 const sealing = { tenantId, times, keys, clock }
 const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
-const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write }
+const policyOf = createPolicyOf({ agents, clock })
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write, checkPassword, policyOf }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
@@ -140,17 +144,16 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     ...entra,
     log,
     attempts: openAttempts({ rows, clock }),
-    policyOf: createPolicyOf({ agents, clock }),
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),
+  readRules: readRules({ ...sending, sealCheck: createSealCheck(sealing), inquire: asking.inquire }),
   ...openUsers({
     ...sending,
     ...entra,
-    write,
     inquire: asking.inquire,
     sealCheck: createSealCheck(sealing),
-    generate: async () => generatePassword(),
+    generate: createGenerate(sending),
     steps,
     log,
   }),

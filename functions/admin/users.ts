@@ -14,6 +14,7 @@ import type { Steps } from '../audit/steps.ts'
 import { answerOf } from '../http/answers.ts'
 import type { AdministratorCall, AdministratorHandler } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
+import type { CheckPassword } from '../policy/check.ts'
 import type { Ask } from '../relay/ask.ts'
 import type { SealCheck, Wish } from '../relay/seal.ts'
 import { type Flow, type FlowPerson, flowLifeMs, flowTable, newFlowId, newFlowSecret } from '../reset/flow.ts'
@@ -26,10 +27,11 @@ import { forAdministrators, type UserOperation } from './users-answer.ts'
 
 export interface UsersDeps extends TurnDeps, Omit<PersonDeps, keyof TurnDeps>, Pick<Ask, 'inquire'> {
   write: Write
+  checkPassword: CheckPassword
   sealCheck: SealCheck
   room: Room
   steps: Pick<Steps, 'add'>
-  /** One that the rules of this person's domain accept. */
+  /** One that the rules of this person's domain accept (generate.ts). */
   generate(person: FlowPerson): Promise<string>
 }
 
@@ -48,6 +50,8 @@ export const resetUser = (deps: UsersDeps): AdministratorHandler<GivenPassword> 
     const parsed = parsePassword(text)
     if (parsed.kind === 'problem') return problem('passwordUnusable', { reason: parsed.problem })
     using password = parsed.password
+    const guessable = newPassword === undefined ? undefined : await deps.checkPassword(password, person)
+    if (guessable) return forAdministrators('adminReset', answerOf(guessable), { user: person.id })
     const answer = await ordered(call, person, resetFor(password, mustChange), deps)
     // Not of a reset that never was: but where nobody knows, it may be the password.
     const shown = newPassword === undefined && answer.body['effect'] !== 'notChanged' && answer.body['request'] !== undefined

@@ -14,6 +14,7 @@ import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import { createCheckPassword } from '../policy/check.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
 import type { SealTurn } from '../relay/seal.ts'
@@ -28,6 +29,7 @@ export interface TestPerson {
   synchronized: boolean
   signInDomain: string
   sourceAnchor?: string
+  names?: readonly string[]
   enabled: boolean
 }
 
@@ -102,9 +104,11 @@ export async function startTestReset() {
     logged,
     steps,
   }
+  const policies = { current: async () => ({ ...defaultPolicy, ...world.policy }) }
   const deps = {
+    checkPassword: createCheckPassword({ policies }),
     authenticators: openAuthenticators({ rows, clock }),
-    policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
+    policies,
     rows,
     macs,
     clock,
