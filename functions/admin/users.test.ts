@@ -204,6 +204,8 @@ describe('unlock and check', () => {
     expect(answer).toMatchObject({ status: 200, body: { title: 'The account is not locked any more.', code: 'unlocked' } })
     expect(answer.body).not.toHaveProperty('effect')
     expect(asked).toMatchObject([{ wish: { operation: 'unlock', actor: 'admin' } }])
+    // "done" would stand in the audit as a password that was reset.
+    expect(test.world.steps).toMatchObject([{ event: 'submitted' }, { event: 'outcomeTold', operation: 'unlock', outcome: 'unlocked' }])
   })
 
   it('a check tells what speaks against a reset, and that nobody answered', async () => {

@@ -20,6 +20,7 @@ import type { SealCheck, Wish } from '../relay/seal.ts'
 import { type Flow, type FlowPerson, flowLifeMs, flowTable, newFlowId, newFlowSecret } from '../reset/flow.ts'
 import { type PersonDeps, personOf } from '../reset/person.ts'
 import type { Room } from '../reset/room.ts'
+import { toldAs } from '../reset/told.ts'
 import { type TurnDeps, takeTurn } from '../reset/turn.ts'
 import type { Write } from '../reset/write.ts'
 import { mayAct } from './ceiling.ts'
@@ -121,7 +122,7 @@ async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWi
   const step = { flow: own.params['flow'], request, subject: person.id, who: call.administrator.id, operation }
   const outcome = await deps.write(turn, wish, call, () => deps.steps.add({ event: 'submitted', ...step }))
   const answer = await turn.conclude(outcome)
-  deps.steps.add({ event: 'outcomeTold', ...step, outcome: outcome.kind })
+  deps.steps.add({ event: 'outcomeTold', ...step, outcome: toldAs(outcome, operation === 'unlock' ? operation : undefined).kind })
   return forAdministrators(operation, answer, { ...facts, request })
 }
 
