@@ -84,6 +84,23 @@ it('the flow of a change may stand in the body, and who shows a token needs none
   await expect.poll(() => test.world.steps.map(({ subject }) => subject).sort()).toEqual([ada.id, 'u1'])
 })
 
+it('a change of who is signed in is about them, on the flow they were given, whatever flow they name', async () => {
+  const [theirs, own] = [await test.verified(), await test.flow({ state: 'settled', request: { id: 'r2', until: 0 } })]
+  const handler = watched('change', async () => answerOf({ kind: 'done' }, { flow: own.id }))
+  await handler({ ...callOf({ flow: theirs.id }, {}, ''), params: {}, user: { id: 'u1' } } as Call)
+  await watched('change', async () => answerOf({ kind: 'wrongPassword' }))({
+    ...callOf({ flow: theirs.id }, {}, ''),
+    params: {},
+    user: { id: 'u1' },
+  } as Call)
+  await expect
+    .poll(() => test.world.steps.toSorted((a, b) => String(a.outcome).localeCompare(String(b.outcome))))
+    .toEqual([
+      { event: 'outcomeTold', flow: own.id, subject: 'u1', request: 'r2', operation: 'change', outcome: 'done' },
+      { event: 'outcomeTold', subject: 'u1', operation: 'change', outcome: 'wrongPassword' },
+    ])
+})
+
 it('a flow that cannot be read afterwards changes no answer; the log says that a step is missing', async () => {
   const flow = await test.verified()
   const rows = { ...test.deps.rows, read: () => Promise.reject(storeDown()) }

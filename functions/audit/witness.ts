@@ -44,12 +44,13 @@ const operations: Readonly<Record<string, Operation>> = { newPassword: 'reset', 
 async function see(route: string, call: Call, { status, body }: Answer, { rows, steps }: WitnessDeps): Promise<void> {
   const event = counted[`${route}.${status}`]
   if (event !== undefined) return steps.count(event)
-  const id = flowIdOf(call)
+  // Who shows a token acts for themselves, on the flow they were given, whatever flow they name.
+  const id = call.user ? textOf(body['flow']) : flowIdOf(call)
   const outcome = outcomeOf(body)
   const passed = route === 'verifyReset' && status === 200
   if (!passed && outcome === undefined) return
   const flow = id === undefined ? undefined : (await rows.read<Flow>(flowTable, id, 'flow'))?.value
-  const facts = { flow: id, subject: flow?.person?.id ?? call.user?.id }
+  const facts = { flow: id, subject: call.user?.id ?? flow?.person?.id }
   if (outcome !== undefined)
     steps.add({ event: 'outcomeTold', ...facts, request: requestOf(flow, outcome), operation: operations[route], outcome })
   else if (flow) for (const step of storyOf(flow, String(body['gate']), body['state'] === 'verified')) steps.add({ ...step, ...facts })
@@ -63,9 +64,10 @@ export const submittedStep =
 
 /** In the address; of a change, in the body. */
 function flowIdOf({ params, body }: Call): string | undefined {
-  const inBody = (body as { flow?: unknown } | undefined)?.flow
-  return params['flow'] ?? (typeof inBody === 'string' ? inBody : undefined)
+  return params['flow'] ?? textOf((body as { flow?: unknown } | undefined)?.flow)
 }
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
 /** Undefined: the call itself was refused, or it is the answer of an earlier call. */
 function outcomeOf({ code, repeated }: Answer['body']): OutcomeKind | undefined {
