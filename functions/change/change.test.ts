@@ -9,7 +9,7 @@ import { newPassword } from '../reset/new-password.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
-import { ada, startTestReset, type TestFlow, type TestReset } from '../reset/test-reset.ts'
+import { ada, startTestReset, storeDown, type TestFlow, type TestReset } from '../reset/test-reset.ts'
 import { unlock } from '../unlock/unlock.ts'
 import { openAttempts } from './attempts.ts'
 import { type ChangeBody, type ChangeDeps, change } from './change.ts'
@@ -112,6 +112,15 @@ describe('a change', () => {
     await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'))
     await settle((await flow.row()).request?.id ?? '', { kind: 'expired' }, test.deps)
     expect(await flow.row()).toMatchObject({ state: 'halfway', outcome: { kind: 'expired' } })
+  })
+
+  it('whose attempt cannot be counted is not sent, and is not told later as if it might have been', async () => {
+    const take = () => Promise.reject(storeDown())
+    const { sent, send } = changes({ kind: 'done' }, { attempts: { ...openAttempts(test.deps), take } })
+    const flow = await halfway()
+    await expect(send(flow)).rejects.toThrow()
+    expect(sent).toEqual([])
+    expect((await flow.row()).state).toBe('halfway')
   })
 
   it.each(['started', 'challenged'] as const)('is not possible on a flow that is %s: no gate was passed', async (state) => {

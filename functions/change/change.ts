@@ -67,7 +67,11 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   const wish = { hasRoom: place !== undefined, from: ['halfway', 'verified'], operation: 'change' } as const
   const turn = await takeTurn(await own.onFlow(), deps, wish)
   if (turn.kind === 'refused') return masked(turn.answer, state)
-  if (!(await deps.attempts.take(person.id, policy))) return own.shown(await turn.conclude(wrongPassword))
+  const taken = await deps.attempts.take(person.id, policy).catch(async (error: unknown) => {
+    await turn.giveBack()
+    throw error
+  })
+  if (!taken) return own.shown(await turn.conclude(wrongPassword))
   const changed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
   const outcome = await deps.write(turn, changed, call)
   if (isAccepted(outcome)) await deps.attempts.giveBack(person.id).catch(() => {})
