@@ -123,6 +123,23 @@ describe('a change', () => {
     expect((await flow.row()).state).toBe('halfway')
   })
 
+  it('that is repeated while the first is under way is told as it stands then', async () => {
+    const first = Promise.withResolvers<Outcome>()
+    const flow = await test.verified()
+    const once = changes({ kind: 'done' }, { write: () => first.promise }).send(flow)
+    await vi.waitFor(async () => expect((await flow.row()).state).toBe('submitted'))
+    const waits = Promise.withResolvers<void>()
+    const sleep: typeof test.deps.clock.sleep = (...given) => {
+      waits.resolve()
+      return test.deps.clock.sleep(...given)
+    }
+    const again = changes({ kind: 'done' }, { clock: { ...test.deps.clock, sleep } }).send(flow)
+    await waits.promise
+    first.resolve({ kind: 'accountLocked' })
+    expect((await once).body).toMatchObject({ code: 'wrongPassword', state: 'verified' })
+    expect((await again).body).toMatchObject({ code: 'wrongPassword', state: 'verified', repeated: true })
+  })
+
   it.each(['started', 'challenged'] as const)('is not possible on a flow that is %s: no gate was passed', async (state) => {
     const { sent, send } = changes({ kind: 'done' })
     expect(await send(await test.flow({ state }))).toMatchObject({ status: 409, body: { code: 'wrongState' } })

@@ -66,7 +66,7 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   using place = deps.room.enter()
   const wish = { hasRoom: place !== undefined, from: ['halfway', 'verified'], operation: 'change' } as const
   const turn = await takeTurn(await own.onFlow(), deps, wish)
-  if (turn.kind === 'refused') return masked(turn.answer, state)
+  if (turn.kind === 'refused') return masked(turn.answer)
   const taken = await deps.attempts.take(person.id, policy).catch(async (error: unknown) => {
     await turn.giveBack()
     throw error

@@ -28,8 +28,11 @@ export const wrongPassword: Outcome = { kind: 'wrongPassword' }
 
 export const isAbout = ({ body }: Answer): boolean => aboutThePerson.has(String(body['code']))
 
-/** As it may be told. */
-export const masked = (answer: Answer, state: string): Answer => (isAbout(answer) ? answerOf(wrongPassword, { state }) : answer)
+/** As it may be told: where the flow stands, and whether it was said before, are said of whatever refusal. */
+export function masked(answer: Answer): Answer {
+  const { state, repeated } = answer.body
+  return isAbout(answer) ? answerOf(wrongPassword, { state, ...(repeated && { repeated }) }) : answer
+}
 export const maskedOutcome = (outcome: Outcome): Outcome => (aboutThePerson.has(outcome.kind) ? wrongPassword : outcome)
 
 /** The directory says this only of a password that it has accepted, or of a change that it has made. */
