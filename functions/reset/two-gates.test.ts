@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { codeAt } from '../gates/test-codes.ts'
 import type { Answer } from '../http/problem.ts'
 import { challenge } from './challenge.ts'
+import { flowLifeMs } from './flow.ts'
 import { read } from './read.ts'
 import { start } from './start.ts'
 import { ada, callOf, startTestReset, storeDown, type TestFlow, type TestReset } from './test-reset.ts'
@@ -124,6 +125,18 @@ describe('an authenticator’s code', () => {
     for (const left of [3, 2, 1]) expect((await guess(flow, 'totp', 'abcdef')).body['triesLeft']).toBe(left)
     expect(shown(await guess(flow, 'totp', 'abcdef'))).toEqual([429, 'tooManyTries'])
     expect(shown(await guess(flow, 'totp', code()))).toEqual([429, 'tooManyTries'])
+  })
+
+  it('comes too late when the time of the flow is over, though a change was tried on it', async () => {
+    const flow = await test.flow({
+      state: 'halfway',
+      person: { id: ada.id, sourceAnchor: ada.sourceAnchor },
+      passed: ['mailCode'],
+      request: { id: 'r1', until: 0, operation: 'change', from: 'halfway' },
+    })
+    test.cloud.pass(flowLifeMs)
+    expect(shown(await guess(flow, 'totp', code()))).toEqual([410, 'expiredFlow'])
+    expect((await flow.row()).state).toBe('halfway')
   })
 
   it('is nothing where the policy does not offer it', async () => {

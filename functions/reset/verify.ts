@@ -50,6 +50,8 @@ async function first(flow: FlowRow, challenge: Challenge, code: string, deps: Ve
 
 /** The code is taken before the flow goes on: one that is right for two flows at once opens one. */
 async function second(flow: FlowRow, person: FlowPerson, gate: GateName, code: string, deps: VerifyDeps): Promise<Answer> {
+  // Still readable where a change was tried on it.
+  if (deps.clock.now() >= flow.value.expiresAt) return problem('expiredFlow')
   const { offered } = await deps.policies.current()
   if (!gatesLeft(offered, flow.value.passed).includes(gate)) return problem('unknownGate')
   if (!(await deps.authenticators.take(person.id, code))) return spendTry(flow, deps)
