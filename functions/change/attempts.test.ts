@@ -58,6 +58,16 @@ describe('attempts', () => {
     expect([await here.anyLeft(id, policy(3)), await here.take(id, policy(3)), await here.take(id, policy(3))]).toEqual([true, true, false])
   })
 
+  it('are six in an hour at most, however short the window: an agent lets ten writes an hour through for one person, the reset’s too', async () => {
+    const { id, here } = somebody()
+    let taken = 0
+    for (let minute = 0; minute < 60; minute += 1) {
+      for (let n = 0; n < 5; n += 1) if (await here.take(id, policy(10, minute % 5))) taken += 1
+      cloud.pass(minutes(1))
+    }
+    expect(taken).toBe(6)
+  })
+
   it('that the directory accepted are given back', async () => {
     const { id, here, there } = somebody()
     for (let n = 0; n < 10; n += 1) {

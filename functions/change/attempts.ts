@@ -4,7 +4,8 @@
  *
  * Of an observation window at most three, and never the last two before the lock-out, for those are the person's own. Counted
  * before it is sent, by a conditional write, whatever the number of instances, flows and addresses; given back where the
- * directory has accepted it. The window begins anew with every attempt that counts, as the directory's does.
+ * directory has accepted it. The window begins anew with every attempt that counts, as the directory's does. It is half an
+ * hour at least: an agent lets ten writes an hour through for one person (agent/ceilings.ts), and a guess is one of them.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { isFault } from '../../shared/fault.ts'
@@ -29,6 +30,7 @@ export interface Attempts {
 }
 
 const most = 3
+const leastMinutes = 30
 /** So many of the directory's own are left to the person. */
 const theirs = 2
 
@@ -40,7 +42,7 @@ const place = (personId: string) => ['state', 'attempts', personId] as const
 
 export function openAttempts({ rows, clock }: { rows: Pick<Rows, 'read' | 'insert' | 'replace'>; clock: Clock }): Attempts {
   const used = (row: AttemptsRow | undefined, { lockoutMinutes }: Lockout): number =>
-    row !== undefined && clock.now() - row.at < Math.max(lockoutMinutes, 1) * 60_000 ? row.count : 0
+    row !== undefined && clock.now() - row.at < Math.max(lockoutMinutes, leastMinutes) * 60_000 ? row.count : 0
 
   /** False: somebody else wrote meanwhile. */
   async function write(personId: string, value: AttemptsRow, etag: string | undefined): Promise<boolean> {
