@@ -9,7 +9,7 @@ import { newPassword } from '../reset/new-password.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
-import { ada, startTestReset, storeDown, type TestFlow, type TestReset } from '../reset/test-reset.ts'
+import { ada, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from '../reset/test-reset.ts'
 import { unlock } from '../unlock/unlock.ts'
 import { openAttempts } from './attempts.ts'
 import { type ChangeBody, type ChangeDeps, change } from './change.ts'
@@ -241,6 +241,22 @@ describe('until the directory has accepted the current password', () => {
       await clock.advance(1)
       expect(told).toBe(toldAtMs)
     }
+  })
+})
+
+describe('what would not be sent', () => {
+  it.each([
+    ['is in the cloud alone', () => Object.assign(test.world.people, [{ ...ada, synchronized: false }]), 'wrongPassword'],
+    ['may not use this', () => Object.assign(test.world, { policy: { eligibleGroup: ada.id }, member: false }), 'wrongPassword'],
+    ['is served by nobody now', () => Object.assign(test.world, { writeback: 'down' }), 'serviceDown'],
+    ['is not served at all', () => Object.assign(test.world, { on: false }), 'disabled'],
+  ])('leaves no row, of whoever is signed in and %s', async (_, make, code) => {
+    make()
+    const inserted: string[] = []
+    const rows = tapped(test.deps.rows, { before: ({ operation, table }) => operation === 'insert' && inserted.push(table) })
+    const { sent, signedIn } = changes({ kind: 'done' }, { rows })
+    expect((await signedIn()).body).toMatchObject({ code, state: 'halfway' })
+    expect([inserted.filter((table) => table === 'flows'), sent]).toEqual([[], []])
   })
 })
 

@@ -12,11 +12,11 @@ import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
 import type { CheckPassword } from '../policy/check.ts'
 import type { Room } from '../reset/room.ts'
-import { type TurnDeps, takeTurn } from '../reset/turn.ts'
+import { refusalOf, type TurnDeps, takeTurn } from '../reset/turn.ts'
 import type { Write } from '../reset/write.ts'
 import { type Attempts, attemptsOf } from './attempts.ts'
 import { type OwnFlowDeps, ownFlow } from './own-flow.ts'
-import { fixedTime, isAbout, isAccepted, masked, wrongPassword } from './refusal.ts'
+import { fixedTime, isAbout, isAccepted, masked, maskedOutcome, wrongPassword } from './refusal.ts'
 
 export interface ChangeDeps extends TurnDeps, OwnFlowDeps {
   write: Write
@@ -62,6 +62,9 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   if (policy === undefined) return answerOf({ kind: 'serviceDown' }, { state })
   if (attemptsOf(policy) < 1) return problem('changeOff')
   if (!(await deps.attempts.anyLeft(person.id, policy))) return answerOf(wrongPassword, { state })
+  // Before a flow of their own is written: a thousand guesses are a thousand reads.
+  const refusal = call.user && (await refusalOf(person, 'change', undefined, deps))
+  if (refusal) return answerOf(maskedOutcome(refusal), { state })
 
   using place = deps.room.enter()
   const wish = { hasRoom: place !== undefined, from: ['halfway', 'verified'], operation: 'change' } as const

@@ -84,13 +84,8 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (!(wish.from ?? ['verified']).includes(state) || !person) return answered(problem('wrongState', { state }))
   if (deps.clock.now() >= flow.value.expiresAt) return answered(problem('expiredFlow'))
   const refused = (outcome: Outcome) => answered(answerOf(outcome, { state }))
-  if (!(await deps.feature.isOn())) return refused({ kind: 'disabled' })
-  // For somebody else an administrator may: the group says who helps themselves.
-  if (person.notEligible && flow.value.by === undefined) return refused({ kind: 'notEligible' })
-  if (person.linkChanged) return refused({ kind: 'notLinked', condition: 'cloud' })
-  const place = placeOf(wish.operation ?? 'reset', person.signIn)
-  if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return refused({ kind: 'cloudOnly' })
-  if (place !== 'cloud' && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
+  const notNow = await refusalOf(person, wish.operation, flow.value.by, deps)
+  if (notNow) return refused(notNow)
   if (!wish.hasRoom) return refused({ kind: 'busy' })
   const refusal = await wish.refuse?.(person)
   if (refusal) return refused(refusal)
@@ -111,6 +106,22 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (submitted === 'overtaken') return takeTurn(call, deps, wish)
   if (submitted === 'busy') return refused({ kind: 'busy' })
   return { kind: 'turn', id, person, submittedAt, findable, ...ending(submitted, state, deps) }
+}
+
+/** What speaks against an operation, whatever the flow and the password: nothing was written or sent. */
+export async function refusalOf(
+  person: FlowPerson,
+  operation: TurnWish['operation'],
+  by: string | undefined,
+  { feature, agents }: Pick<TurnDeps, 'feature' | 'agents'>,
+): Promise<Outcome | undefined> {
+  if (!(await feature.isOn())) return { kind: 'disabled' }
+  // For somebody else an administrator may: the group says who helps themselves.
+  if (person.notEligible && by === undefined) return { kind: 'notEligible' }
+  if (person.linkChanged) return { kind: 'notLinked', condition: 'cloud' }
+  const place = placeOf(operation ?? 'reset', person.signIn)
+  if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return { kind: 'cloudOnly' }
+  return place !== 'cloud' && (await agents.writeback()) === 'down' ? { kind: 'serviceDown' } : undefined
 }
 
 /**
