@@ -126,6 +126,17 @@ describe('a call that changes something', () => {
     expect(logged.at(-1)?.[1]).toMatchObject({ outcome: 'done', fault: 'STORE_UNAVAILABLE' })
   })
 
+  it('about a person is found however their id is written, in the address or in the question', async () => {
+    const id = 'Aaaaaaaa-0000-4000-8000-0000000000AA'
+    await audited('unlockUser', async () => ({ status: 200, body: {} }), { audit, log })(callOf({ params: { id } }))
+    for (const subject of [id, id.toLowerCase()]) {
+      const { body } = await readAudit({ listing, steps: { flush: async () => {} } })(
+        callOf({ query: new URLSearchParams({ subject }) }) as never,
+      )
+      expect(body['entries']).toMatchObject([{ subject: id.toLowerCase() }])
+    }
+  })
+
   it('about somebody with an endless name takes no more room than another', async () => {
     await audited('relink', async () => problem('unknownUser'), { audit, log })(callOf({ params: { id: 'x'.repeat(10_000) } }))
     expect((await listing.page({}, pageSize)).entries[0]?.subject).toHaveLength(64)

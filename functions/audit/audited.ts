@@ -42,7 +42,8 @@ export function audited<B>(action: string, handler: AdministratorHandler<B>, { a
 const maxSubject = 64
 
 function entryOf(action: string, { administrator: { id, role }, params, body }: AdministratorCall) {
-  const subject = params['id']?.slice(0, maxSubject)
+  // As the steps name people; the address may write an id in capitals.
+  const subject = params['id']?.slice(0, maxSubject).toLowerCase()
   const { reason } = (body ?? {}) as { reason?: unknown }
   return { who: id, role, action, ...(subject !== undefined && { subject }), ...(typeof reason === 'string' && { reason }) }
 }

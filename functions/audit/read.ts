@@ -16,7 +16,9 @@ export const pageSize = 50
 
 const time = z.iso.datetime({ offset: true }).or(z.iso.date()).transform(Date.parse)
 const word = z.string().regex(/^[\w.-]{1,64}$/)
-const filters = { from: time, to: time, who: word, subject: word, action: word, outcome: word, flow: word, request: word }
+/** An object id, kept in lower case. */
+const object = word.transform((id) => id.toLowerCase())
+const filters = { from: time, to: time, who: object, subject: object, action: word, outcome: word, flow: word, request: word }
 const schema = z.strictObject({ ...filters, before: z.string().refine(isPlace), format: z.enum(formats) }).partial()
 
 export interface ReadAuditDeps {
