@@ -53,6 +53,7 @@ import { sweepReplies } from './relay/sweep.ts'
 import { challenge } from './reset/challenge.ts'
 import { recentFlows } from './reset/flow.ts'
 import { newPassword } from './reset/new-password.ts'
+import { removeOldFlows } from './reset/old-flows.ts'
 import { read } from './reset/read.ts'
 import { openRoom } from './reset/room.ts'
 import { isOpen, settle } from './reset/settle.ts'
@@ -205,6 +206,7 @@ app.serviceBusQueue('onAgentEvent', {
 app.timer('sweepReplies', { ...triggers.sweepReplies, handler: sweep })
 app.timer('keepKeys', { ...triggers.keepKeys, handler: keepKeys })
 app.timer('removeOldSteps', { ...triggers.removeOldSteps, handler: auditing.removeOldSteps })
+app.timer('removeOldFlows', { ...triggers.removeOldFlows, handler: async () => void (await removeOldFlows({ tables, clock })) })
 
 app.hook.appStart(() => {
   // Not awaited: an app whose vault is away for a moment must still start; whatever needs a key makes or waits for it.

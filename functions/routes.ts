@@ -159,4 +159,5 @@ export const triggers = {
   sweepReplies: { schedule: '0 * * * * *' },
   keepKeys: { schedule: '0 */15 * * * *' },
   removeOldSteps: { schedule: '30 7 * * * *' },
+  removeOldFlows: { schedule: '30 37 * * * *' },
 } as const

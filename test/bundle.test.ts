@@ -158,7 +158,7 @@ async function loadedApp(appFolder: string): Promise<Loaded> {
 }
 
 function declared() {
-  const { deliverChallenge, onAgentEvent, sweepReplies, keepKeys, removeOldSteps } = triggers
+  const { deliverChallenge, onAgentEvent, sweepReplies, keepKeys, removeOldSteps, removeOldFlows } = triggers
   const http = routes.map(({ name, method, route }) => ({
     name,
     trigger: { type: 'httpTrigger', methods: [method], route, authLevel: 'anonymous' },
@@ -169,6 +169,7 @@ function declared() {
     { name: 'sweepReplies', trigger: { type: 'timerTrigger', ...sweepReplies } },
     { name: 'keepKeys', trigger: { type: 'timerTrigger', ...keepKeys } },
     { name: 'removeOldSteps', trigger: { type: 'timerTrigger', ...removeOldSteps } },
+    { name: 'removeOldFlows', trigger: { type: 'timerTrigger', ...removeOldFlows } },
   ]
   return [...http, ...others].map(({ name, trigger }) => ({ name, trigger: expect.objectContaining({ direction: 'in', ...trigger }) }))
 }

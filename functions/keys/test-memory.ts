@@ -91,6 +91,10 @@ function memoryTables(): TableAccess {
     list,
     page: async (table, partition, limit, after = '') =>
       (await list(table, partition)).filter(({ rowKey }) => rowKey > after).slice(0, limit),
+    // No row here knows when it was written.
+    async *older() {
+      yield []
+    },
     async *under(table, v) {
       yield [...of(table).values()].filter((row) => row.v === v)
     },

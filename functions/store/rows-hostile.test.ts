@@ -24,6 +24,9 @@ const tables: TableAccess = {
   async *under() {
     if (stored) yield [stored]
   },
+  async *older() {
+    if (stored) yield [stored]
+  },
   insert: keep,
   replace: keep,
   upsert: keep,

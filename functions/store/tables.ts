@@ -38,6 +38,8 @@ export interface TableAccess {
   list(table: TableName, partition: string): Promise<FoundRow[]>
   /** All rows of the table with this `v`, a page at a time. */
   under(table: TableName, v: string): AsyncIterable<FoundRow[]>
+  /** All rows of the table that were last written before then (ms since the epoch, by the service's clock), a page at a time. */
+  older(table: TableName, before: number): AsyncIterable<FoundRow[]>
   /** The first rows by row key, `limit` at most, behind the row `after`. */
   page(table: TableName, partition: string, limit: number, after?: string): Promise<FoundRow[]>
 }
@@ -58,6 +60,15 @@ export function openTables({ connection, timeoutMs = 5_000, clock = systemClock 
       throw faultOf(error)
     })
   }
+  async function* through(table: TableName, filter: string): AsyncGenerator<FoundRow[]> {
+    const first = await on(table, async (client) => {
+      const pages = client.listEntities({ queryOptions: { filter } }).byPage({ maxPageSize: pageSize })
+      return { pages, page: await pages.next() }
+    })
+    const { pages } = first
+    // Each page has the time of one operation.
+    for (let { page } = first; !page.done; page = await on(table, () => pages.next())) yield page.value.map(foundRow)
+  }
   return {
     get: (table, partition, row) => on(table, (client, options) => get(client, partition, row, options)),
     insert: (table, row) => on(table, async (client, options) => etagOf(await client.createEntity(row, options))),
@@ -66,15 +77,8 @@ export function openTables({ connection, timeoutMs = 5_000, clock = systemClock 
     upsert: (table, row) => on(table, async (client, options) => etagOf(await client.upsertEntity(row, 'Replace', options))),
     remove: (table, partition, row, etag = '*') => on(table, (client, options) => remove(client, partition, row, { ...options, etag })),
     list: (table, partition) => on(table, (client, options) => list(client, partition, options)),
-    async *under(table, v) {
-      const first = await on(table, async (client) => {
-        const pages = client.listEntities({ queryOptions: { filter: odata`v eq ${v}` } }).byPage({ maxPageSize: pageSize })
-        return { pages, page: await pages.next() }
-      })
-      const { pages } = first
-      // Each page has the time of one operation.
-      for (let { page } = first; !page.done; page = await on(table, () => pages.next())) yield page.value.map(foundRow)
-    },
+    under: (table, v) => through(table, odata`v eq ${v}`),
+    older: (table, before) => through(table, odata`Timestamp lt ${new Date(before)}`),
     page: (table, partition, limit, after = '') => on(table, (client, options) => page(client, partition, limit, after, options)),
   }
 }

@@ -34,6 +34,10 @@ export function memoryTables(): TableAccess {
       under(table, partition)
         .filter(({ rowKey }) => rowKey > after)
         .slice(0, limit),
+    // No row here knows when it was written.
+    async *older() {
+      yield []
+    },
     async *under(table, v) {
       yield [...rows].filter(([key, row]) => key.startsWith(`${table}/`) && row.v === v).map(([, row]) => row)
     },
