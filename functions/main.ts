@@ -10,7 +10,7 @@ import { openLines } from '../shared/lines.ts'
 import { createLog } from '../shared/log.ts'
 import type { RelayAddress } from '../shared/relay/client.ts'
 import { openAdmission } from './admin/admission.ts'
-import { generatePassword } from './admin/generate.ts'
+import { createGenerate } from './admin/generate.ts'
 import { manageKeys } from './admin/keys.ts'
 import { relink } from './admin/relink.ts'
 import { admitAgent, incident, revokeAgent, rollKeys } from './admin/rollover.ts'
@@ -36,6 +36,8 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { openBreaches } from './policy/breach.ts'
+import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
 import { openMethods } from './register/methods.ts'
@@ -95,6 +97,8 @@ const policies = openPolicies({ rows, clock })
 const retentionDays = async () => (await policies.current()).auditDays
 const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
 const { steps } = auditing
+const isBreached = openBreaches({ url: settings.BREACH_URL, clock, log, ...local })
+const checkPassword = createCheckPassword({ policies, isBreached })
 const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']
@@ -126,9 +130,10 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
+const policyOf = createPolicyOf({ agents, clock })
 const sealing = { tenantId, times, keys, clock }
 const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
-const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write }
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write, checkPassword }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
@@ -140,7 +145,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     ...entra,
     log,
     attempts: openAttempts({ rows, clock }),
-    policyOf: createPolicyOf({ agents, clock }),
+    policyOf,
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),
@@ -150,7 +155,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     write,
     inquire: asking.inquire,
     sealCheck: createSealCheck(sealing),
-    generate: async () => generatePassword(),
+    generate: createGenerate({ policyOf, checkPassword }),
     steps,
     log,
   }),

@@ -196,6 +196,22 @@ describe('until the directory has accepted the current password', () => {
   })
 })
 
+describe('a guessable new password', () => {
+  it('is said at once, of whomever, before anything is counted or sent', async () => {
+    const { sent, send, signedIn } = changes({ kind: 'wrongPassword' }, { refusalMs: 60_000 })
+    test.world.policy = { bannedWords: ['New-One'] }
+    const flow = await test.verified()
+    for (let n = 0; n < 4; n += 1) {
+      expect(await send(flow)).toMatchObject({ status: 422, body: { code: 'policy.banned', effect: 'notChanged', state: 'verified' } })
+      expect(await signedIn()).toMatchObject({ status: 422, body: { code: 'policy.banned' } })
+    }
+    test.world.people.splice(0)
+    expect(await signedIn()).toMatchObject({ status: 422, body: { code: 'policy.banned' } })
+    expect(sent).toEqual([])
+    expect(await openAttempts(test.deps).anyLeft(ada.id, { lockoutThreshold: 3, lockoutMinutes: 30 })).toBe(true)
+  })
+})
+
 describe('wrong ones', () => {
   it('are forwarded three times, and then no more, on whatever flow and whoever is signed in; the answer is the same', async () => {
     const { sent, send, signedIn } = changes({ kind: 'wrongPassword' })

@@ -10,6 +10,7 @@ import type { Secret } from '../../shared/secret.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
+import type { CheckPassword } from '../policy/check.ts'
 import type { Room } from '../reset/room.ts'
 import { type TurnDeps, takeTurn } from '../reset/turn.ts'
 import type { Write } from '../reset/write.ts'
@@ -21,6 +22,7 @@ export interface ChangeDeps extends TurnDeps, OwnFlowDeps {
   write: Write
   room: Room
   attempts: Attempts
+  checkPassword: CheckPassword
   /** Of the person's domain; without a name, the strictest of all. Undefined: nobody is there who could say. */
   policyOf(domainName: string | undefined): Promise<PolicyFacts | undefined>
   /** Refusals about a person are told at multiples of this. */
@@ -50,8 +52,12 @@ export const change =
 async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret; newPassword: Secret }, deps: ChangeDeps): Promise<Answer> {
   const own = await ownFlow(call, deps)
   if (own.kind === 'refused') return own.answer
-  if (own.kind === 'nobody') return answerOf(wrongPassword, { state: 'verified' })
-  const { person, state } = own
+  // Said of the new password alone, whoever asks: it tells nothing of the person, and nothing was counted or sent.
+  const state = own.kind === 'own' ? own.state : 'verified'
+  const guessable = await deps.checkPassword(passwords.newPassword, own.kind === 'own' ? own.person : undefined)
+  if (guessable) return answerOf(guessable, { state })
+  if (own.kind === 'nobody') return answerOf(wrongPassword, { state })
+  const { person } = own
   const policy = await deps.policyOf(person.domainName)
   if (policy === undefined) return answerOf({ kind: 'serviceDown' }, { state })
   if (attemptsOf(policy) < 1) return problem('changeOff')

@@ -50,6 +50,7 @@ describe('a person', () => {
     sourceAnchor: anna.onPremisesImmutableId,
     domainName: 'corp.contoso.com',
     signInDomain: 'contoso.com',
+    names: ['Anna.Aster', 'Anna Aster'],
     enabled: true,
   }
 
@@ -58,10 +59,10 @@ describe('a person', () => {
     expect(await people.byId(anna.id.toUpperCase())).toEqual(annaAsPerson)
   })
 
-  it('is asked for by one segment and the eight properties we use', async () => {
+  it('is asked for by one segment and the properties we use, no other', async () => {
     await people.byName(cloudOnly.userPrincipalName)
     expect(graph.control.requests()).toEqual([
-      `GET /v1.0/users/${cloudOnly.userPrincipalName}?$select=id,userPrincipalName,mail,otherMails,accountEnabled,onPremisesSyncEnabled,onPremisesImmutableId,onPremisesDomainName`,
+      `GET /v1.0/users/${cloudOnly.userPrincipalName}?$select=id,userPrincipalName,mail,otherMails,accountEnabled,onPremisesSyncEnabled,onPremisesImmutableId,onPremisesDomainName,onPremisesSamAccountName,displayName,givenName,surname`,
     ])
   })
 
@@ -70,6 +71,7 @@ describe('a person', () => {
       id: cloudOnly.id,
       synchronized: false,
       signInDomain: 'contoso.com',
+      names: ["o'brien_#EXT#-1", 'Pat'],
       enabled: true,
     })
   })

@@ -19,6 +19,8 @@ export interface Person {
   sourceAnchor?: string
   /** The on-premises domain, as a DNS name. */
   domainName?: string
+  /** As people call them and as they sign in, without the domain. */
+  names?: readonly string[]
   /** The domain of the user principal name, in lower case: how one signs in to it decides where the password is. */
   signInDomain: string
   enabled: boolean
@@ -67,10 +69,16 @@ const graphUser = z.object({
   onPremisesSyncEnabled: z.boolean().nullish(),
   onPremisesImmutableId: z.string().nullish(),
   onPremisesDomainName: z.string().nullish(),
+  onPremisesSamAccountName: z.string().nullish(),
+  displayName: z.string().nullish(),
+  givenName: z.string().nullish(),
+  surname: z.string().nullish(),
 })
 type GraphUser = z.infer<typeof graphUser>
 
 function personOf(user: GraphUser): Person {
+  const at = user.userPrincipalName.lastIndexOf('@')
+  const names = [user.userPrincipalName.slice(0, at), user.onPremisesSamAccountName, user.displayName, user.givenName, user.surname]
   const mailAddress = [...(user.otherMails ?? []), user.mail].find((each) => each != null && each !== '')
   return {
     id: user.id.toLowerCase(),
@@ -78,7 +86,8 @@ function personOf(user: GraphUser): Person {
     synchronized: user.onPremisesSyncEnabled === true,
     ...(user.onPremisesImmutableId && { sourceAnchor: user.onPremisesImmutableId }),
     ...(user.onPremisesDomainName && { domainName: user.onPremisesDomainName }),
-    signInDomain: user.userPrincipalName.slice(user.userPrincipalName.lastIndexOf('@') + 1).toLowerCase(),
+    names: names.flatMap((each) => each || []),
+    signInDomain: user.userPrincipalName.slice(at + 1).toLowerCase(),
     enabled: user.accountEnabled === true,
   }
 }

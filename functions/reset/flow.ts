@@ -78,6 +78,8 @@ export interface FlowPerson {
   sourceAnchor?: string | undefined
   /** The on-premises domain, as a DNS name. */
   domainName?: string | undefined
+  /** The parts of their names that no password may hold (policy/banned.ts). */
+  names?: readonly string[] | undefined
   /** How they sign in to the cloud, which decides where the password has to go; absent where Graph did not say. */
   signIn?: SignInType | undefined
   /** Holds a directory role or may, or it could not be resolved. */

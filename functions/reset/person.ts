@@ -1,5 +1,6 @@
 /**
- * Who passed the gate, as the cloud directory says at that moment: what a flow keeps of them, and no name.
+ * Who passed the gate, as the cloud directory says at that moment: what a flow keeps of them. Of their names it keeps the
+ * parts that no password may hold, in lower case, for as long as the flow can be read.
  *
  * `undefined`: nobody, or an account that is disabled. Pins the source anchor (pin.ts).
  */
@@ -10,12 +11,13 @@ import type { Groups } from '../entra/groups.ts'
 import type { Person } from '../entra/people.ts'
 import type { Roles } from '../entra/roles.ts'
 import type { SignInTypes } from '../entra/sign-in-type.ts'
+import { nameParts } from '../policy/banned.ts'
 import type { Policies } from '../policy/row.ts'
 import type { FlowPerson } from './flow.ts'
 import { fitsPin, type PinDeps } from './pin.ts'
 
 /** What is read of a person. */
-export type KnownPerson = Pick<Person, 'id' | 'synchronized' | 'signInDomain' | 'enabled' | 'sourceAnchor' | 'domainName'>
+export type KnownPerson = Pick<Person, 'id' | 'synchronized' | 'signInDomain' | 'enabled' | 'sourceAnchor' | 'domainName' | 'names'>
 
 export interface PersonDeps extends PinDeps {
   people: { byId(id: string): Promise<KnownPerson | undefined> }
@@ -29,7 +31,7 @@ export interface PersonDeps extends PinDeps {
 export async function personOf(personId: string, deps: PersonDeps): Promise<FlowPerson | undefined> {
   const person = await deps.people.byId(personId)
   if (!person?.enabled) return undefined
-  const { id, domainName } = person
+  const { id, domainName, names } = person
   const [anchor, signIn, administrator, eligible] = await Promise.all([
     anchorOf(person, deps),
     deps.signInTypes.of(person),
@@ -37,7 +39,7 @@ export async function personOf(personId: string, deps: PersonDeps): Promise<Flow
     isEligible(id, deps),
   ])
   const standing = { ...(signIn && { signIn }), ...(administrator && { administrator }), ...(!eligible && { notEligible: true as const }) }
-  return { id, ...anchor, ...(domainName && { domainName }), ...standing }
+  return { id, ...anchor, ...(domainName && { domainName }), ...(names && { names: nameParts(names) }), ...standing }
 }
 
 async function isEligible(id: string, { groups, policies }: PersonDeps): Promise<boolean> {

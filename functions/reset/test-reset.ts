@@ -14,6 +14,7 @@ import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import { createCheckPassword } from '../policy/check.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
 import type { SealTurn } from '../relay/seal.ts'
@@ -28,6 +29,7 @@ export interface TestPerson {
   synchronized: boolean
   signInDomain: string
   sourceAnchor?: string
+  names?: readonly string[]
   enabled: boolean
 }
 
@@ -95,6 +97,7 @@ export async function startTestReset() {
     signIn: 'passThrough' as SignInType,
     administrator: false,
     member: true,
+    breached: false,
     policy: {} as Partial<Policy>,
     people,
     mailed,
@@ -102,9 +105,11 @@ export async function startTestReset() {
     logged,
     steps,
   }
+  const policies = { current: async () => ({ ...defaultPolicy, ...world.policy }) }
   const deps = {
+    checkPassword: createCheckPassword({ policies, isBreached: async () => world.breached }),
     authenticators: openAuthenticators({ rows, clock }),
-    policies: { current: async () => ({ ...defaultPolicy, ...world.policy }) },
+    policies,
     rows,
     macs,
     clock,
@@ -143,7 +148,15 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, member: true, policy: {} })
+      Object.assign(world, {
+        writeback: 'up',
+        on: true,
+        signIn: 'passThrough',
+        administrator: false,
+        member: true,
+        breached: false,
+        policy: {},
+      })
       people.splice(0, people.length, ada)
       for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },

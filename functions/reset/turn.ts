@@ -70,6 +70,8 @@ export interface TurnWish {
   from?: readonly FlowState[]
   /** Absent: a reset. */
   operation?: 'change' | 'unlock'
+  /** What is said against it before anything is written or sent. */
+  refuse?: (person: FlowPerson) => Promise<Outcome | undefined>
 }
 
 export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { hasRoom: true }): Promise<Turn | Answered> {
@@ -90,11 +92,14 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   if (place === 'nowhere' || (place !== 'cloud' && person.sourceAnchor === undefined)) return refused({ kind: 'cloudOnly' })
   if (place !== 'cloud' && (await deps.agents.writeback()) === 'down') return refused({ kind: 'serviceDown' })
   if (!wish.hasRoom) return refused({ kind: 'busy' })
+  const refusal = await wish.refuse?.(person)
+  if (refusal) return refused(refusal)
 
   const id = newId()
   const request = {
     id: messageIdOf(id),
     until: deps.clock.now() + deps.times.answerMs,
+    from: state,
     ...(wish.operation && { operation: wish.operation }),
   }
   const submitting = submit(flow, request, person.id, deps)
