@@ -242,6 +242,7 @@ export async function startBench() {
   return {
     clock,
     server,
+    ca: authority.ca,
     vault,
     logged,
     log,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Bench, fine, startBench } from './agent.fixture.ts'
+import { addPolicyObject } from './directory/policy-object.fixture.ts'
 
 let bench: Bench
 beforeEach(async () => {
@@ -74,6 +75,15 @@ describe('the lock-out is no weapon', () => {
     expect(outcomes.slice(most)).toEqual(['accountLocked', 'accountLocked'])
     expect(bench.server.control.user(sam)).toMatchObject({ locked: false, badPwdCount: most })
   })
+
+  test.each([3, 2])(
+    'nor where a fine-grained policy that the agent cannot read locks out after %i: one is forwarded',
+    async (threshold) => {
+      await addPolicyObject(bench.server, bench.ca, bench.server.control.user(sam).dn, threshold)
+      for (let guess = 0; guess < 3; guess++) await bench.outcome(bench.changeWish(sam, `${wrong}${guess}`, fine))
+      expect(bench.server.control.user(sam)).toMatchObject({ locked: false, badPwdCount: 1 })
+    },
+  )
 
   test('the count starts anew after the observation window', async () => {
     bench.server.control.setPolicy({ lockoutThreshold: 3, lockoutWindowMs: 600_000 })

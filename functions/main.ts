@@ -40,6 +40,7 @@ import { openBreaches } from './policy/breach.ts'
 import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
+import { readRules } from './policy/rules.ts'
 import { openMethods } from './register/methods.ts'
 import { createAftermath } from './relay/aftermath.ts'
 import { openAgents } from './relay/agents.ts'
@@ -130,10 +131,10 @@ const sweep = async () => void (await sweepReplies({ tenantId, keys, link, askin
 const rolling = { rollover, feature, agents, times, clock, log }
 const flows = { rows, macs, clock, recent: recentFlows() }
 type HandlerFor<A, B> = A extends 'administrator' ? AdministratorHandler<B> : A extends 'user' ? UserHandler<B> : Handler<B>
-const policyOf = createPolicyOf({ agents, clock })
 const sealing = { tenantId, times, keys, clock }
 const write = createWrite({ ...entra, seal: createSeal(sealing), ask: asking.ask, submitted: submittedStep({ steps }) })
-const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write, checkPassword }
+const policyOf = createPolicyOf({ agents, clock })
+const sending = { ...flows, policies, agents, feature, times, room: openRoom(), write, checkPassword, policyOf }
 const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   startReset: start({ ...flows, agents, policies }),
   challengeReset: challenge({ ...flows, queue, policies }),
@@ -145,17 +146,16 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     ...entra,
     log,
     attempts: openAttempts({ rows, clock }),
-    policyOf,
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
   readReset: read({ ...flows, policies }),
+  readRules: readRules({ ...sending, sealCheck: createSealCheck(sealing), inquire: asking.inquire }),
   ...openUsers({
     ...sending,
     ...entra,
-    write,
     inquire: asking.inquire,
     sealCheck: createSealCheck(sealing),
-    generate: createGenerate({ policyOf, checkPassword }),
+    generate: createGenerate(sending),
     steps,
     log,
   }),
@@ -173,7 +173,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   incident: incident(rolling),
   revokeAgent: revokeAgent(rolling),
   admitAgent: admitAgent(rolling),
-  ...openMethods({ authenticators, people, mail, clock, log }),
+  ...openMethods({ authenticators, people, mail, clock, log: auditing.log }),
   readPolicy: readPolicy({ policies }),
   changePolicy: changePolicy({ policies }),
   readAudit: auditing.read,

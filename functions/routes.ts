@@ -35,6 +35,7 @@ export const routes = [
     body: z.strictObject({ flow: text(64).optional(), currentPassword: z.string(), newPassword: z.string() }),
   },
   { name: 'readReset', method: 'GET', route: 'reset/{flow}', auth: 'anonymous', body: undefined },
+  { name: 'readRules', method: 'GET', route: 'reset/{flow}/rules', auth: 'anonymous', body: undefined },
   { name: 'readMethods', method: 'GET', route: 'me/methods', auth: 'user', body: undefined },
   { name: 'startTotp', method: 'POST', route: 'me/methods/totp', auth: 'user', body: undefined },
   { name: 'confirmTotp', method: 'POST', route: 'me/methods/totp/confirm', auth: 'user', body: z.strictObject({ code: text(64) }) },

@@ -62,6 +62,8 @@ export type SecretAction = 'secrets/getSecret/action' | 'secrets/setSecret/actio
 export const vault = {
   keys: { password: 'password-key' },
   secrets: { package: 'package-key', state: 'state-key' },
+  /** Holds an application setting; read by the platform alone, as the functions (a reference in MAIL_URL). */
+  settings: { mail: 'mail-url' },
 } as const
 
 export const tables = ['flows', 'agents', 'state', 'audit', 'methods'] as const
@@ -97,6 +99,7 @@ export const identities = {
         'secrets/update/action',
         'secrets/readMetadata/action',
       ],
+      [vault.settings.mail]: ['secrets/getSecret/action', 'secrets/readMetadata/action'],
     },
     tables,
     storageQueues,

@@ -41,6 +41,7 @@ describe('as it travels', () => {
     const travelling = codes.map((code) => plainOrDetailed(code).kind)
     expect(kinds.filter((kind) => !(travelling as OutcomeKind[]).includes(kind))).toEqual([
       'doneCloudPending',
+      'unlocked',
       'policy.banned',
       'notEligible',
       'serviceDown',

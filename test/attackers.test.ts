@@ -61,7 +61,7 @@ describe('whoever has the keys of the Functions host, or an administrator’s to
       routes
         .filter(({ body }) => Object.keys((body as z.ZodObject | undefined)?.shape ?? {}).includes('newPassword'))
         .map(({ name }) => name),
-    ).toEqual(['newPassword', 'resetUser'])
+    ).toEqual(['newPassword', 'change', 'resetUser'])
   })
 
   test('changes nothing by reading, and every change needs a reason', () => {

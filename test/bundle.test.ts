@@ -158,7 +158,7 @@ async function loadedApp(appFolder: string): Promise<Loaded> {
 }
 
 function declared() {
-  const { deliverChallenge, onAgentEvent, sweepReplies, keepKeys } = triggers
+  const { deliverChallenge, onAgentEvent, sweepReplies, keepKeys, removeOldSteps } = triggers
   const http = routes.map(({ name, method, route }) => ({
     name,
     trigger: { type: 'httpTrigger', methods: [method], route, authLevel: 'anonymous' },
@@ -168,6 +168,7 @@ function declared() {
     { name: 'onAgentEvent', trigger: { type: 'serviceBusTrigger', ...onAgentEvent } },
     { name: 'sweepReplies', trigger: { type: 'timerTrigger', ...sweepReplies } },
     { name: 'keepKeys', trigger: { type: 'timerTrigger', ...keepKeys } },
+    { name: 'removeOldSteps', trigger: { type: 'timerTrigger', ...removeOldSteps } },
   ]
   return [...http, ...others].map(({ name, trigger }) => ({ name, trigger: expect.objectContaining({ direction: 'in', ...trigger }) }))
 }

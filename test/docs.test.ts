@@ -1,4 +1,4 @@
-/** docs/{protocol,outcomes,operating,deploy}.md say what the code does: each table is read and compared, in both directions. */
+/** docs/{protocol,outcomes,operating,deploy}.md and infra/README.md say what the code does: each table is read and compared, in both directions. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,8 @@ import { places, ways } from '../functions/operations.ts'
 import { readSettings as readFunctionsSettings, settingsSchema } from '../functions/settings.ts'
 import { exitCodes as adminExitCodes } from '../infra/cli/command.ts'
 import { commands, connection } from '../infra/cli/run.ts'
+import { flags as infraFlags } from '../infra/tenant/command.ts'
+import { everywhere, commands as infraCommands } from '../infra/tenant/run.ts'
 import { identities, optionalGraph, queues, vault } from '../infra/topology.ts'
 import { faultCodes } from '../shared/fault.ts'
 import { createLog, type EventName, events } from '../shared/log.ts'
@@ -36,6 +38,8 @@ const docs = {
   outcomes: read('docs/outcomes.md'),
   operating: read('docs/operating.md'),
   deploy: read('docs/deploy.md'),
+  keys: read('docs/keys.md'),
+  infra: read('infra/README.md'),
   operations: read('docs/operations.md'),
 }
 
@@ -430,6 +434,32 @@ describe('operations.md', () => {
 })
 
 describe('deploy.md', () => {
+  test('the commands of npm run infra', () => {
+    const inCode = Object.values(infraCommands).map(({ usage, summary }) => [usage, summary])
+    expect(pick(table('deploy', 'Commands'), 'command', 'what it does')).toEqual(inCode)
+  })
+
+  test('every npm run infra in the documentation is one that exists', () => {
+    const texts = [docs.deploy, docs.keys, docs.operating, docs.infra]
+    const calls = texts.flatMap((text) =>
+      [...text.matchAll(/npm run infra -- ([a-z-]+)([^`\n]*)/g)].filter(([, name]) => name !== 'compile'),
+    )
+    expect(calls.length).toBeGreaterThan(8)
+    for (const [line, name = '', rest = ''] of calls) {
+      const known: readonly string[] = [...everywhere, ...(infraCommands[name]?.flags ?? [])]
+      expect(infraCommands, line).toHaveProperty(name)
+      expect(
+        [...rest.matchAll(/--([a-z-]+)/g)].map(([, flag]) => flag).filter((flag = '') => !known.includes(flag)),
+        line,
+      ).toEqual([])
+    }
+  })
+
+  test('every flag of npm run infra is somewhere in its help', () => {
+    const shown = new Set<string>([...everywhere, ...Object.values(infraCommands).flatMap(({ flags }) => flags)])
+    expect(Object.keys(infraFlags).filter((flag) => !shown.has(flag))).toEqual([])
+  })
+
   test('permissions at Graph', () => {
     const documented = column(table('deploy', 'What the functions may ask of Graph'), 'permission')
     expect(documented).toEqual([...identities.functions.graph, ...optionalGraph])
@@ -456,7 +486,8 @@ describe('deploy.md', () => {
 
   test('every option exists', async () => {
     const help = await shown('--help')
-    const options = [...docs.deploy.matchAll(/(?<=[\s`])--[a-z-]{2,}/g)].map(([option]) => option)
+    const [, section = ''] = docs.deploy.split(/^## (?:Permissions in Active Directory|Administrators in Entra ID)$/m)
+    const options = [...section.matchAll(/(?<=[\s`])--[a-z-]{2,}/g)].map(([option]) => option)
     expect(options.length).toBeGreaterThan(10)
     expect(options.filter((option) => !help.includes(`${option} `) && !help.includes(`${option}\n`))).toEqual([])
   })

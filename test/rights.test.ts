@@ -165,11 +165,20 @@ describe('Service Bus', () => {
 })
 
 describe('Graph', () => {
+  const of = `?$filter=${encodeURIComponent(`principalId eq '${objectId}'`)}`
   const permissions: [method: string, path: string, any: string[]][] = [
     ['GET', `/v1.0/users/${objectId}`, ['User.Read.All']],
     ['GET', '/v1.0/users', ['User.Read.All']],
     ['PATCH', `/v1.0/users/${objectId}`, ['User-PasswordProfile.ReadWrite.All']],
     ['GET', '/v1.0/domains', ['Domain.Read.All']],
+    ['GET', '/v1.0/directory/onPremisesSynchronization', ['OnPremDirectorySynchronization.Read.All']],
+    ['GET', `/v1.0/users/${objectId}/transitiveMemberOf`, ['GroupMember.Read.All']],
+    ['GET', `/v1.0/roleManagement/directory/roleAssignments${of}`, ['RoleManagement.Read.Directory']],
+    [
+      'GET',
+      `/v1.0/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances${of}`,
+      ['PrivilegedEligibilitySchedule.Read.AzureADGroup'],
+    ],
     ['GET', '/v1.0/organization', ['Organization.Read.All']],
   ]
 

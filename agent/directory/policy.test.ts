@@ -1,7 +1,7 @@
-import { Client } from 'ldapts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../shared/secret.ts'
 import { always, authority, clockByHand, fine, nothing, type Sample, startSample } from './directory.fixture.ts'
+import { addPolicyObject } from './policy-object.fixture.ts'
 
 let sample: Sample
 let hand: ReturnType<typeof clockByHand>
@@ -42,7 +42,7 @@ test('the policy of the domain, kept for a minute', async () => {
 })
 
 test('a fine-grained policy applies to whom the directory says, if it can be read', async () => {
-  await addPolicyObject()
+  await addPolicyObject(sample.server, authority.ca, sample.person('alice.adams').dn)
   const { dn, password } = sample.server.forest.administrator
   const directory = sample.open({ bindDn: dn, bindPassword: Secret.fromText(password) })
   const strict = {
@@ -60,7 +60,7 @@ test('a fine-grained policy applies to whom the directory says, if it can be rea
 })
 
 test('one that cannot be read is not replaced by the policy of the domain', async () => {
-  await addPolicyObject()
+  await addPolicyObject(sample.server, authority.ca, sample.person('alice.adams').dn)
   const { directory } = sample
   const alice = await sample.find('alice.adams')
   expect(await directory.policy(alice)).toBeUndefined()
@@ -69,27 +69,3 @@ test('one that cannot be read is not replaced by the policy of the domain', asyn
   if (refusal.kind !== 'refused') throw new Error(refusal.kind)
   expect(await directory.diagnose(alice, Secret.fromText(fine), refusal)).toEqual({ kind: 'policy.filter' })
 })
-
-async function addPolicyObject(): Promise<void> {
-  const { baseDn, administrator } = sample.server.forest
-  const client = new Client({
-    url: sample.server.addresses.ldaps,
-    tlsOptions: { ca: authority.ca, servername: sample.server.forest.hostName },
-  })
-  await client.bind(administrator.dn, administrator.password)
-  await client.add(`CN=strict,CN=Password Settings Container,CN=System,${baseDn}`, {
-    objectClass: 'msDS-PasswordSettings',
-    'msDS-PasswordSettingsPrecedence': '10',
-    'msDS-PasswordReversibleEncryptionEnabled': 'FALSE',
-    'msDS-MinimumPasswordLength': '40',
-    'msDS-PasswordComplexityEnabled': 'TRUE',
-    'msDS-PasswordHistoryLength': '0',
-    'msDS-MinimumPasswordAge': '-600000000',
-    'msDS-MaximumPasswordAge': '-9223372036854775808',
-    'msDS-LockoutThreshold': '0',
-    'msDS-LockoutObservationWindow': '-18000000000',
-    'msDS-LockoutDuration': '-18000000000',
-    'msDS-PSOAppliesTo': sample.person('alice.adams').dn,
-  })
-  await client.unbind()
-}

@@ -67,6 +67,13 @@ const reset = (body: object = {}, who: AdministratorCall['administrator'] = hal,
   openUsers({ ...deps(), ...over }).resetUser(call({ reason: 'asked by phone', ...body }, who))
 
 describe('a reset', () => {
+  it('with a guessable password is refused before anything is sent, whoever gives it', async () => {
+    const banned: Outcome = { kind: 'policy.banned' }
+    const answer = await reset({ newPassword: 'Given-Password-1' }, hal, { checkPassword: async () => banned })
+    expect(answer).toMatchObject({ status: 422, body: { code: 'policy.banned', effect: 'notChanged', user: ada.id } })
+    expect(asked).toEqual([])
+  })
+
   it('with a given password has to be changed at the next sign-in, unless they say otherwise', async () => {
     const answer = await reset({ newPassword: 'Given-Password-1' })
     const request = expect.stringMatching(/^[\w-]{22}$/)

@@ -20,18 +20,18 @@ import type { SealCheck, Wish } from '../relay/seal.ts'
 import { type Flow, type FlowPerson, flowLifeMs, flowTable, newFlowId, newFlowSecret } from '../reset/flow.ts'
 import { type PersonDeps, personOf } from '../reset/person.ts'
 import type { Room } from '../reset/room.ts'
-import { type TurnDeps, type TurnWish, takeTurn } from '../reset/turn.ts'
+import { type TurnDeps, takeTurn } from '../reset/turn.ts'
 import type { Write } from '../reset/write.ts'
 import { mayAct } from './ceiling.ts'
 import { forAdministrators, type UserOperation } from './users-answer.ts'
 
 export interface UsersDeps extends TurnDeps, Omit<PersonDeps, keyof TurnDeps>, Pick<Ask, 'inquire'> {
   write: Write
+  checkPassword: CheckPassword
   sealCheck: SealCheck
   room: Room
-  checkPassword: CheckPassword
   steps: Pick<Steps, 'add'>
-  /** One that the rules of this person's domain accept. */
+  /** One that the rules of this person's domain accept (generate.ts). */
   generate(person: FlowPerson): Promise<string>
 }
 
@@ -50,7 +50,9 @@ export const resetUser = (deps: UsersDeps): AdministratorHandler<GivenPassword> 
     const parsed = parsePassword(text)
     if (parsed.kind === 'problem') return problem('passwordUnusable', { reason: parsed.problem })
     using password = parsed.password
-    const answer = await ordered(call, person, resetFor(password, mustChange), deps, () => deps.checkPassword(password, person))
+    const guessable = newPassword === undefined ? undefined : await deps.checkPassword(password, person)
+    if (guessable) return forAdministrators('adminReset', answerOf(guessable), { user: person.id })
+    const answer = await ordered(call, person, resetFor(password, mustChange), deps)
     // Not of a reset that never was: but where nobody knows, it may be the password.
     const shown = newPassword === undefined && answer.body['effect'] !== 'notChanged' && answer.body['request'] !== undefined
     return shown ? { ...answer, body: { ...answer.body, newPassword: text } } : answer
@@ -108,18 +110,11 @@ function handled<B>(route: string, deps: UsersDeps, act: Act<B>): AdministratorH
   }
 }
 
-async function ordered(
-  call: AdministratorCall,
-  person: FlowPerson,
-  wish: UserWish,
-  deps: UsersDeps,
-  refuse?: TurnWish['refuse'],
-): Promise<Answer> {
+async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWish, deps: UsersDeps): Promise<Answer> {
   const { operation } = wish
   const own = await verifiedFlow(call, person, deps)
   using place = deps.room.enter()
-  const asked = { hasRoom: place !== undefined, ...(refuse && { refuse }), ...(operation === 'unlock' && { operation }) }
-  const turn = await takeTurn(own, deps, asked)
+  const turn = await takeTurn(own, deps, { hasRoom: place !== undefined, ...(operation === 'unlock' && { operation }) })
   const facts = { user: person.id }
   if (turn.kind === 'refused') return forAdministrators(operation, turn.answer, facts)
   const request = messageIdOf(turn.id)

@@ -1,6 +1,6 @@
 /** All of the audit, composed once: what the entry file gives its routes to, and what its timers and its end call. */
 import type { Clock } from '../../shared/clock.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Fields, Log } from '../../shared/log.ts'
 import type { AdministratorHandler, Handler } from '../http/edge.ts'
 import type { Rows } from '../store/rows.ts'
 import type { TableAccess } from '../store/tables.ts'
@@ -30,6 +30,12 @@ export function openAuditing(deps: AuditingDeps) {
       if (method === 'GET') return handler
       if (auth !== 'administrator') return witnessed(name, handler, { ...deps, steps })
       return audited(name, handler as AdministratorHandler, { audit, log: deps.log }) as Handler
+    },
+    /** For whoever logs a step of a person by itself: an authenticator that was added or removed. */
+    log(event: Parameters<Log>[0], fields: Fields = {}): void {
+      deps.log(event, fields)
+      const { person, operation } = fields
+      if (event === 'methodChanged') steps.keep({ event, subject: person, operation: operation === 'added' ? 'added' : 'removed' })
     },
     read: readAudit({ listing: openListing(deps), steps }),
     removeOldSteps: async () => void (await removeOldSteps(deps)),

@@ -165,6 +165,13 @@ describe('the list', () => {
     )
   })
 
+  it('finds a step before the end of the filter in a row that goes on beyond it', async () => {
+    for (const seconds of [10, 40]) steps.add({ at: clock.now() - 60_000 + seconds * 1_000, event: 'gatePassed', flow: `f${seconds}` })
+    await steps.flush()
+    expect(await stored()).toBe(1)
+    expect(await all({ to: clock.now() - 40_000 })).toMatchObject([{ flow: 'f10' }])
+  })
+
   it('leads on over more empty days than one call reads', async () => {
     days = 700
     steps.add({ at: clock.now() - 600 * dayMs, event: 'gatePassed', flow: 'old' })

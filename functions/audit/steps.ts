@@ -15,7 +15,7 @@ import { auditTable, dayPartition, newPlace } from './place.ts'
 
 export type StepName = Extract<
   EventName,
-  'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed' | 'gatePassed' | 'submitted' | 'outcomeTold' | 'settled'
+  'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed' | 'gatePassed' | 'submitted' | 'outcomeTold' | 'settled' | 'methodChanged'
 >
 export type CountedName = Extract<StepName, 'flowStarted' | 'codeAsked' | 'gateFailed' | 'flowClosed'>
 
@@ -31,7 +31,7 @@ export interface Step {
   /** Object id of the administrator who ordered it. */
   who?: string | undefined
   gate?: string | undefined
-  operation?: Operation | undefined
+  operation?: Operation | 'added' | 'removed' | undefined
   outcome?: OutcomeKind | undefined
   /** Of so many that are told as one. */
   count?: number | undefined
@@ -39,6 +39,8 @@ export interface Step {
 
 export interface Steps {
   add(step: Omit<Step, 'at'> & { at?: number | undefined }): void
+  /** The same, of what is in the log already. */
+  keep(step: Omit<Step, 'at'> & { at?: number | undefined }): void
   count(event: CountedName): void
   /** Tries to store what waits; resolves when it is stored or has failed. `counts`: the minute's, too, though it is not over. */
   flush(options?: { counts: boolean }): Promise<void>
@@ -75,9 +77,13 @@ export function openSteps({ rows, clock, log }: StepsDeps): Steps {
 
   const size = () => waiting.length + batches.reduce((sum, { steps }) => sum + steps.length, 0)
 
-  function add({ at = clock.now(), ...facts }: Parameters<Steps['add']>[0]): void {
-    const { event, subject, who, ...same } = facts
+  function add(step: Parameters<Steps['add']>[0]): void {
+    const { event, at: _, subject, who, ...same } = step
     log(event, { ...same, person: subject, administrator: who })
+    keep(step)
+  }
+
+  function keep({ at = clock.now(), ...facts }: Parameters<Steps['add']>[0]): void {
     if (size() < maxWaiting) waiting.push({ at, ...facts })
     else dropped += 1
     flushIn(behindMs)
@@ -125,7 +131,7 @@ export function openSteps({ rows, clock, log }: StepsDeps): Steps {
     }
   }
 
-  return { add, count, flush }
+  return { add, keep, count, flush }
 }
 
 /** Newest first; each within one minute, so within one day. */

@@ -67,7 +67,7 @@ it('an outcome is told with its person and request; a repeated answer and a refu
   await answer(answerOf({ kind: 'done' }, { repeated: true }))
   await answer(problem('wrongState'))
   await answer(answerOf({ kind: 'unknown' }))
-  const facts = { event: 'outcomeTold', flow: flow.id, subject: ada.id, request: 'r1' }
+  const facts = { event: 'outcomeTold', flow: flow.id, subject: ada.id, request: 'r1', operation: 'reset' }
   await expect
     .poll(() => test.world.steps)
     .toEqual([

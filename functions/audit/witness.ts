@@ -7,6 +7,7 @@
 import { faultWord } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import { type OutcomeKind, outcomes } from '../../shared/outcome.ts'
+import type { Operation } from '../../shared/payload.ts'
 import { messageIdOf } from '../../shared/seal.ts'
 import type { Call, Handler } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
@@ -38,6 +39,8 @@ const counted: Readonly<Record<string, CountedName>> = {
   'verifyReset.429': 'flowClosed',
 }
 
+const operations: Readonly<Record<string, Operation>> = { newPassword: 'reset', change: 'change', unlock: 'unlock' }
+
 async function see(route: string, call: Call, { status, body }: Answer, { rows, steps }: WitnessDeps): Promise<void> {
   const event = counted[`${route}.${status}`]
   if (event !== undefined) return steps.count(event)
@@ -47,7 +50,8 @@ async function see(route: string, call: Call, { status, body }: Answer, { rows, 
   if (!passed && outcome === undefined) return
   const flow = id === undefined ? undefined : (await rows.read<Flow>(flowTable, id, 'flow'))?.value
   const facts = { flow: id, subject: flow?.person?.id ?? call.user?.id }
-  if (outcome !== undefined) steps.add({ event: 'outcomeTold', ...facts, request: requestOf(flow, outcome), outcome })
+  if (outcome !== undefined)
+    steps.add({ event: 'outcomeTold', ...facts, request: requestOf(flow, outcome), operation: operations[route], outcome })
   else if (flow) for (const step of storyOf(flow, String(body['gate']), body['state'] === 'verified')) steps.add({ ...step, ...facts })
 }
 

@@ -5,10 +5,12 @@ import { defaultTimes } from '../../shared/times.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import type { Call } from '../http/edge.ts'
 import type { Wish } from '../relay/seal.ts'
+import { newPassword } from '../reset/new-password.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
 import { ada, startTestReset, type TestFlow, type TestReset } from '../reset/test-reset.ts'
+import { unlock } from '../unlock/unlock.ts'
 import { openAttempts } from './attempts.ts'
 import { type ChangeBody, type ChangeDeps, change } from './change.ts'
 import { fixedTime } from './refusal.ts'
@@ -74,6 +76,26 @@ describe('a change', () => {
     const look = { ...anyCall(), body: undefined, params: { flow: String(body['flow']) }, flowSecret: () => secret }
     await vi.waitFor(async () => expect(await read(test.deps)(look)).toMatchObject({ status: 200, body: { outcome: 'unknown' } }))
   })
+
+  it.each([[{ kind: 'wrongPassword' }], [{ kind: 'policy.complexity' }]] as const)(
+    'by somebody who is signed in and was refused (%j) leaves a flow on which no gate was passed: it resets and unlocks nothing',
+    async (outcome) => {
+      const { signedIn, sent } = changes(outcome)
+      const { body, cookies } = await signedIn()
+      const secret = /=([\w-]+);/.exec(cookies?.[0] ?? '')?.[1] ?? ''
+      const onFlow = { ...anyCall(), params: { flow: String(body['flow']) }, flowSecret: () => secret }
+      expect((await read(test.deps)({ ...onFlow, body: undefined })).body).toMatchObject({ outcome: outcome.kind })
+      const write = async (_: unknown, wish: Wish): Promise<Outcome> => {
+        sent.push(wish)
+        return { kind: 'done' }
+      }
+      const sending = { ...test.deps, room: openRoom(), write }
+      const reset = await newPassword(sending)({ ...onFlow, body: { newPassword: 'The-New-One-1' } })
+      expect([reset.status, reset.body['code']]).toEqual([409, 'wrongState'])
+      expect((await unlock(sending)({ ...onFlow, body: undefined })).body['code']).toBe('wrongState')
+      expect(sent).toHaveLength(1)
+    },
+  )
 
   it('leads back to where it came from when the password was refused: halfway stays halfway', async () => {
     for (const outcome of [{ kind: 'wrongPassword' }, { kind: 'policy.complexity' }] as const) {

@@ -2,7 +2,8 @@
  * Whose password is to be changed: whoever has passed a gate on the flow they name, or is signed in.
  *
  * Who is signed in gets a flow of their own, and it is written only when there is something to send: a thousand guesses are a
- * thousand reads. An administrator has passed two gates, however they come: their flow is verified, not halfway.
+ * thousand reads. No gate was passed on it: it is halfway, which is enough for a change and for nothing else; else whoever has a
+ * token could reset by it after a wrong guess. An administrator has passed two gates, however they come: their flow is verified, not halfway.
  */
 import { type Call, secretCookie } from '../http/edge.ts'
 import { type Answer, problem } from '../http/problem.ts'
@@ -56,9 +57,9 @@ async function signedIn(personId: string, call: Call, deps: OwnFlowDeps): Promis
   return {
     kind: 'own',
     person,
-    state: 'verified',
+    state: 'halfway',
     async onFlow() {
-      await insertFlow({ id, secret, username: '', state: 'verified', person }, deps)
+      await insertFlow({ id, secret, username: '', state: 'halfway', person }, deps)
       return { ...call, params: { flow: id }, flowSecret: (flowId) => (flowId === id ? secret : undefined) }
     },
     shown: ({ body, ...answer }) => ({ ...answer, body: { ...body, flow: id }, cookies }),

@@ -48,13 +48,11 @@ export function openAuthenticators({ rows, clock }: { rows: Rows; clock: Clock }
   /** Where the code belongs, by the row as it is; with the try counted if nowhere. */
   const judged = async (personId: string, name: Name, { value, etag }: Row<Authenticator>, code: string) => {
     const { count, since } = value.wrong
-    const fresh = clock.now() - since >= wrongForMs
-    const spent = !fresh && count >= maxWrong
-    // Looked at all the same: what is spent must not be told by the time it took.
+    const isOver = clock.now() - since >= wrongForMs
+    if (!isOver && count >= maxWrong) return undefined
     const found = totpStep(Buffer.from(value.secret, 'base64'), code, clock.now(), value.lastStep)
-    if (found !== undefined && !spent) return found
-    if (spent) return undefined
-    const wrong = fresh ? { count: 1, since: clock.now() } : { count: count + 1, since }
+    if (found !== undefined) return found
+    const wrong = isOver ? { count: 1, since: clock.now() } : { count: count + 1, since }
     await rows.replace<Authenticator>(table, personId, name, { ...value, wrong }, etag)
     return undefined
   }

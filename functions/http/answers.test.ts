@@ -6,6 +6,7 @@ import { answerOf, answers } from './answers.ts'
 const table: [OutcomeKind, number, 'changed' | 'notChanged' | 'unknown'][] = [
   ['done', 200, 'changed'],
   ['doneCloudPending', 200, 'changed'],
+  ['unlocked', 200, 'notChanged'],
   ['policy.length', 422, 'notChanged'],
   ['policy.complexity', 422, 'notChanged'],
   ['policy.containsName', 422, 'notChanged'],

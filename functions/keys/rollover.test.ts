@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Fault } from '../../shared/fault.ts'
+import type { Log } from '../../shared/log.ts'
 import { openEvidence } from './evidence.ts'
 import { openFeature } from './feature.ts'
 import { rules } from './run.ts'
@@ -318,6 +319,26 @@ describe('the timer', () => {
     await t.whole(here)
     expect(await t.run()).toMatchObject({ why: 'schedule', step: 'done' })
     expect((await t.run()).id).not.toBe(first.id)
+  })
+
+  it('tells when a key is 190 days old, whether nobody proves the new one or it cannot be made; not before, and not while it is off', async () => {
+    const told: unknown[] = []
+    const log: Log = (event, fields) => void (event === 'keysOverdue' && told.push(fields?.count))
+    t.world.answers = undefined
+    t.cloud.age(days(189))
+    const here = t.instance({ log })
+    await here.keep()
+    expect([await stepOf(), told]).toEqual(['prove', []])
+    t.cloud.age(days(1))
+    await here.keep()
+    expect([await stepOf(), told]).toEqual(['prove', [190]])
+    t.cloud.pass(minutes(11))
+    await here.keep()
+    t.cloud.pass(minutes(15))
+    await here.keep()
+    expect([await stepOf(), told]).toEqual(['abandoned', [190, 190, 190]])
+    await t.instance({ log, feature: { isOn: async () => false, enable: async () => {} } }).keep()
+    expect(told.length).toBe(3)
   })
 
   it('does not while the feature is off: enabling it rolls every key', async () => {

@@ -10,7 +10,7 @@ import { Fault, faultWord, isFault } from '../../shared/fault.ts'
 import { type KeyPointer, type PointerRow, readPointer, replacePointer } from './pointer.ts'
 import { createSteps, disableUnder, type Held, type StepDeps } from './rollover-steps.ts'
 import { isOpen, isOver, keyNames, type Run, rules, type Why, type WorkStep } from './run.ts'
-import { type Facts, unnamed } from './versions.ts'
+import { type Facts, listVersions, unnamed } from './versions.ts'
 
 export interface Wish {
   why: Exclude<Why, 'first'>
@@ -32,12 +32,15 @@ export interface Rollover {
   last(): Promise<Run | undefined>
 }
 
-export const maxKeyAgeMs = 182 * 86_400_000
+const dayMs = 86_400_000
+export const maxKeyAgeMs = 182 * dayMs
+/** Eight days of tries have failed by then. */
+const overdueMs = 190 * dayMs
 /** Tokens issued before an agent was revoked are good for up to 90 minutes. */
 const againAfterMs = 95 * 60_000
 const claimMs = 120_000
 /** After an abandoned one: agents that could not prove a version today are given a day. */
-const scheduleAgainMs = 86_400_000
+const scheduleAgainMs = dayMs
 /** A row holds no more of them with long reasons. Of those before, the chain says how far they came. */
 const maxBefore = 20
 
@@ -135,7 +138,7 @@ export function createRollover(deps: StepDeps): Rollover {
 
   async function keep(): Promise<void> {
     const last = await drive()
-    if (last && !isOver(last)) return
+    if (last && !isOver(last)) return tellAge((await read()).pointer, await listVersions(deps.vault))
     await inOrder().catch((error: unknown) => {
       if (!isFault(error, 'STORE_CONFLICT')) throw error
     })
@@ -145,6 +148,7 @@ export function createRollover(deps: StepDeps): Rollover {
     const row = await read()
     // What starts and runs that died have left, and nothing that is still under way: the row would be another one.
     const facts = await disableUnder(row, (all) => unnamed(row.pointer, all), keyNames, deps)
+    await tellAge(row.pointer, facts)
     const { again } = row.pointer
     if (again && again.at <= clock.now()) await begin({ why: 'revoke', reason: again.reason, by: again.by }, true)
     else if (await isDue(row.pointer, facts)) await begin({ why: 'schedule', reason: 'a key is older than 182 days', by: 'system' })
@@ -157,8 +161,19 @@ export function createRollover(deps: StepDeps): Rollover {
     const { run } = current
     const now = clock.now()
     if (run?.why === 'schedule' && run.step === 'abandoned' && now < run.startedAt + scheduleAgainMs) return false
+    return ageMs(current, facts) >= maxKeyAgeMs && (await deps.feature.isOn())
+  }
+
+  /** Of the oldest key in use. */
+  function ageMs(current: KeyPointer, facts: Facts): number {
     const madeAt = keyNames.flatMap((name) => facts[name].find(({ version }) => version === current[name])?.createdAt ?? [])
-    return now - Math.min(...madeAt) >= maxKeyAgeMs && (await deps.feature.isOn())
+    return clock.now() - Math.min(...madeAt)
+  }
+
+  /** A rollover that fails quietly, day after day, must not stay quiet. */
+  async function tellAge(current: KeyPointer, facts: Facts): Promise<void> {
+    const age = ageMs(current, facts)
+    if (age >= overdueMs && (await deps.feature.isOn())) log('keysOverdue', { count: Math.floor(age / dayMs) })
   }
 }
 

@@ -17,6 +17,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { type Outcome, outcomes } from '../../shared/outcome.ts'
+import type { PolicyFacts } from '../../shared/payload.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
 import type { FirstGate, GateName } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
@@ -61,6 +62,14 @@ export interface Flow {
   outcome?: Outcome | undefined
   /** The administrator who ordered it: then nobody has the flow's secret. */
   by?: string | undefined
+  /** What the directory says of this person's rules, once it was asked (policy/rules.ts). */
+  rules?: PersonRules | 'asked' | undefined
+}
+
+/** What the directory said of one person's password: by which policy, and whether anything speaks against another one. */
+export interface PersonRules {
+  policy?: PolicyFacts | undefined
+  outcome: Outcome
 }
 
 export interface FlowRequest {

@@ -39,7 +39,8 @@ export async function personOf(personId: string, deps: PersonDeps): Promise<Flow
     isEligible(id, deps),
   ])
   const standing = { ...(signIn && { signIn }), ...(administrator && { administrator }), ...(!eligible && { notEligible: true as const }) }
-  return { id, ...anchor, ...(domainName && { domainName }), ...(names && { names: nameParts(names) }), ...standing }
+  const known = { ...(domainName && { domainName }), ...(names && { names: nameParts(names) }) }
+  return { id, ...anchor, ...known, ...standing }
 }
 
 async function isEligible(id: string, { groups, policies }: PersonDeps): Promise<boolean> {

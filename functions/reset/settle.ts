@@ -52,7 +52,8 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
     throw error
   }
   const { person, by } = row.value
-  deps.steps.add({ event: 'settled', request: messageId, flow: request.value.flow, outcome: outcome.kind, subject: person?.id, who: by })
+  const what = { operation: operation ?? (by === undefined ? 'reset' : 'adminReset'), outcome: outcome.kind } as const
+  deps.steps.add({ event: 'settled', request: messageId, flow: request.value.flow, ...what, subject: person?.id, who: by })
   // Who reset somebody else's password is told by the audit; the person did not ask for it.
   if (by === undefined) await tell(person?.id, outcome, deps)
 }

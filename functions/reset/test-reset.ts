@@ -97,7 +97,6 @@ export async function startTestReset() {
     signIn: 'passThrough' as SignInType,
     administrator: false,
     member: true,
-    breached: false,
     policy: {} as Partial<Policy>,
     people,
     mailed,
@@ -107,7 +106,7 @@ export async function startTestReset() {
   }
   const policies = { current: async () => ({ ...defaultPolicy, ...world.policy }) }
   const deps = {
-    checkPassword: createCheckPassword({ policies, isBreached: async () => world.breached }),
+    checkPassword: createCheckPassword({ policies, isBreached: async () => false }),
     authenticators: openAuthenticators({ rows, clock }),
     policies,
     rows,
@@ -148,15 +147,7 @@ export async function startTestReset() {
     },
     /** As new, but for the time and the rows. */
     renew() {
-      Object.assign(world, {
-        writeback: 'up',
-        on: true,
-        signIn: 'passThrough',
-        administrator: false,
-        member: true,
-        breached: false,
-        policy: {},
-      })
+      Object.assign(world, { writeback: 'up', on: true, signIn: 'passThrough', administrator: false, member: true, policy: {} })
       people.splice(0, people.length, ada)
       for (const list of [mailed, queued, logged, steps]) list.splice(0)
     },

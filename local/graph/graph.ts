@@ -37,6 +37,7 @@ export type GraphFault = 'throttle' | 'unavailable' | 'hang' | 'lost'
 export type GraphControl = {
   addUser(user: NewUser): GraphUser
   removeUser(idOrPrincipalName: string): undefined
+  user(idOrPrincipalName: string): GraphUser | undefined
   /** Everything asked so far, refused or not, as `GET /v1.0/users/anna@contoso.com?$select=id`, decoded. */
   requests(): string[]
   clearRequests(): undefined
@@ -125,6 +126,7 @@ export async function startGraph(options: GraphOptions): Promise<StandIn<GraphAd
       removeUser(key) {
         graph.users.remove(key)
       },
+      user: (key) => graph.users.find(key),
       requests: () => [...front.requests],
       clearRequests() {
         front.requests.length = 0

@@ -109,7 +109,8 @@ const everywhere: Record<string, Fire> = {
   requestsHeldTooLong: bus({ kind: 'holdQueue', queue: 'requests' }, 7_500, 10_500),
   repliesHeld: bus({ kind: 'holdQueue', queue: 'replies' }, 300, 4_000),
   repliesRepeated: bus({ kind: 'repeatDeliveries', queue: 'replies', count: 4 }, 1_500),
-  requestsDelayed: bus({ kind: 'delayMessages', queue: 'requests', count: 4, ms: 2_000 }, 1_500),
+  requestsDelayed: (scene) =>
+    bus({ kind: 'delayMessages', queue: 'requests', count: 4, ms: scene.random.between(300, 2_000) }, 1_500)(scene),
   requestsReordered: bus({ kind: 'newestFirst', queue: 'requests' }, 2_000),
   vaultThrottled: vault('throttle', 4),
   vaultUnavailable: vault('unavailable', 4),

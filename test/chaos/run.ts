@@ -46,6 +46,8 @@ const roundsOf = (resets: number, chosen: number, onlySome: boolean) =>
 export const times = { ldapMs: 3_000, lockMs: 4_500, startWithinMs: 7_000, ttlMs: 12_000, answerMs: 15_500 }
 /** People at a time. Each has a request under way for most of it: so many are met by a fault that meets all. */
 const workers = 4
+/** A connection that is dead and open keeps its credit at the broker: what is handed to it comes back a lock later, once or twice. */
+const lingersMs: Record<string, number> = { halfOpen: 2 * times.lockMs }
 /** By so many requests the load may be ahead of the faults: most of them need some to meet. */
 const lead = 60
 /** Dead, looked at every 5 s, swept every minute. */
@@ -157,7 +159,7 @@ async function disturb(run: ChaosOptions & { random: Random; system: System; for
       else while (workload.requests.length < Math.min((at * resets) / planned, resets - 1)) await sleep(20)
       const from = Date.now()
       // What met nobody comes again at the end.
-      if (await fire(scene)) faults.push({ name, from, to: Date.now() + 1_000 })
+      if (await fire(scene)) faults.push({ name, from, to: Date.now() + (lingersMs[name] ?? 1_000) })
       else if (workload.requests.length < most) plan.push([name, fire])
       if (atOnce === 1) await everybodyAnswered(workload.requests)
     }

@@ -13,6 +13,7 @@ import { call, startReset } from '../../local/reset-client.ts'
 import type { System } from '../../local/system.ts'
 import { filesIn, findings, type Place, spellings } from './canary.fixture.ts'
 import { kill, restart, submit } from './faults.fixture.ts'
+import { objectIdOf, tokenFor } from './sign-in.fixture.ts'
 import { codeFor, personNamed, signIn, useSystem } from './support.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -104,6 +105,8 @@ it('no password, code or flow secret is written down anywhere, however a request
     refused: canary('Verboten'),
     'first set': canary('set first'),
     'taken by an agent that was killed': canary('set second'),
+    'given by the help desk': canary('told by phone'),
+    'generated for the help desk': '',
   }
   const other = personNamed(system, 'user0002')
   const flows = { first: await startReset(system.url, person.upn), second: await startReset(system.url, other.upn) }
@@ -127,6 +130,18 @@ it('no password, code or flow secret is written down anywhere, however a request
   expect((await first.password(passwords['first set'])).status).toBe(200)
   expect(await signIn(system, person.dn, passwords['first set'])).toBe('accepted')
 
+  // The help desk, for somebody else: given, and generated.
+  const desk = async (path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${await tokenFor(system, 'manage', 'ada.admin@corp.example.test')}` }
+    return call(system.url, `manage/${path}`, { headers, ...(body && { body }) })
+  }
+  const caller = `users/${await objectIdOf(system, personNamed(system, 'user0003'))}/password`
+  const given = { newPassword: passwords['given by the help desk'], reason: 'called' }
+  expect(await desk(caller, given)).toMatchObject({ status: 200, body: { code: 'done' } })
+  const generated = await desk(caller, { reason: 'called again' })
+  passwords['generated for the help desk'] = generated.body.newPassword
+  expect(generated).toMatchObject({ status: 200, body: { newPassword: expect.stringMatching(/^.{16}$/) } })
+
   // An agent dies with a request in hand: its journal is looked at as it lay there.
   await directory.call('fault', { kind: 'hang', operation: 'search' })
   const sent = await submit(system, second, passwords['taken by an agent that was killed'])
@@ -137,6 +152,7 @@ it('no password, code or flow secret is written down anywhere, however a request
   await restart(system, 'agent-1')
   expect((await sent.answer).status).toBe(200)
 
+  expect((await desk('audit')).body.entries.length).toBeGreaterThan(5)
   const kept = await keptByServices(system)
   await system.close()
   const places = [...kept, ...(await filesIn(system.folder))]
@@ -149,6 +165,7 @@ it('no password, code or flow secret is written down anywhere, however a request
     expect.arrayContaining([
       'table flows',
       'table state',
+      'table audit',
       'bus requests, bodies',
       'agent-1.log',
       'host.log',

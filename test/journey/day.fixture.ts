@@ -122,8 +122,7 @@ export async function startDay() {
   const seal = createSeal({ tenantId, times, keys, clock })
   const nobodyInTheCloud = { alone: () => Promise.reject(new Error('cloud')), behind: () => Promise.reject(new Error('cloud')) }
   const write = createWrite({ seal, ask: asking.ask, cloudPasswords: nobodyInTheCloud, submitted: () => {} })
-  const checkPassword = async () => undefined
-  const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), write, checkPassword })
+  const submit = newPassword({ ...flows, agents, feature, times, room: openRoom(), write, checkPassword: async () => undefined })
 
   // The agent, as agent/run.ts composes it.
   const folder = ending(mkdtempSync(join(tmpdir(), 'day-')), (path) => rmSync(path, { recursive: true }))

@@ -19,7 +19,7 @@ const usable: readonly { what: string; password: string; not?: string }[] = [
   { what: 'a trailing blank', password: 'Blank-after-1 ', not: 'Blank-after-1' },
   { what: 'tab and line break', password: 'Tab\there-\r\n-1234' },
   { what: 'letter case', password: 'mIxEd-CaSe-1234', not: 'MiXeD-cAsE-1234' },
-  { what: '127 UTF-16 units', password: `Aa1${'x'.repeat(124)}`, not: `Aa1${'x'.repeat(123)}` },
+  { what: '127 UTF-16 units', password: `Aa1-y${'x'.repeat(122)}`, not: `Aa1-y${'x'.repeat(121)}` },
   { what: '174 bytes of UTF-8', password: `Aa1-${'ü'.repeat(85)}`, not: `Aa1-${'ü'.repeat(84)}` },
   { what: '42 emoji and six letters in 174 bytes', password: `Aa1xyz${'😀'.repeat(42)}`, not: `Aa1xyz${'😀'.repeat(41)}` },
 ]
@@ -76,4 +76,22 @@ it('what cannot be a password is refused with its reason, nothing is sent, and t
   expect(await signIn(system, person.dn, person.password)).toBe('accepted')
   expect(await flow.password('Good-after-all-1')).toMatchObject({ status: 200, body: { code: 'done' } })
   expect(await messagesSent(system)).toEqual({ requests: before.requests + 1, replies: before.replies + 1 })
+})
+
+it('what is guessable is refused in the cloud, nothing is sent, and the rules of the person are to be had before', async () => {
+  const system = running()
+  const person = nth(usable.length)
+  const flow = await passGate(system, person)
+
+  const rules = await call(system.url, `reset/${flow.id}/rules`, { headers: { cookie: flow.cookie } })
+  expect(rules).toMatchObject({ status: 200, body: { of: 'person', maxLength: 127 } })
+  expect(rules.body.minLength).toBeGreaterThan(0)
+
+  const before = await messagesSent(system)
+  for (const password of ['Passw0rd!2026', `${person.sam}-U5er-x9`]) {
+    const { status, body } = await flow.password(password)
+    expect([status, body.code, body.state]).toEqual([422, 'policy.banned', 'verified'])
+  }
+  expect(await messagesSent(system)).toEqual(before)
+  expect(await flow.password('Wbx-7201-quartz')).toMatchObject({ status: 200, body: { code: 'done' } })
 })

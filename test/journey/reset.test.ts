@@ -146,7 +146,7 @@ describe('an account that is not reset from the cloud', () => {
 })
 
 describe('messages', () => {
-  it('a cloud-only person is told so, and nothing is sent', async () => {
+  it('a cloud-only person is told so where the tenant has not granted the right to set cloud passwords, and nothing is sent', async () => {
     const system = running()
     const flow = await passGate(system, { upn: cloudOnly.userPrincipalName, mail: String(cloudOnly.mail) })
     const before = await messagesSent(system)
@@ -154,7 +154,7 @@ describe('messages', () => {
     const answer = await flow.password(goodPassword)
 
     expect(answer.status).toBe(409)
-    expect(answer.body).toEqual(refusal('cloudOnly', { state: 'verified' }))
+    expect(answer.body).toEqual(refusal('cloudOnly', { state: 'settled' }))
     expect(await messagesSent(system)).toEqual(before)
   })
 

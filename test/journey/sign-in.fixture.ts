@@ -21,3 +21,9 @@ export async function tokenFor(system: System, scope: 'manage' | 'me', upn: stri
   const { access_token = '' } = await post('token', { client_id, device_code, grant_type: 'urn:ietf:params:oauth:grant-type:device_code' })
   return access_token
 }
+
+/** In the cloud directory. */
+export async function objectIdOf(system: System, { upn }: { upn: string }): Promise<string> {
+  const [, payload = ''] = (await tokenFor(system, 'me', upn)).split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()).oid
+}
