@@ -11,20 +11,26 @@ import { openVault } from '../functions/keys/vault.ts'
 import { openAgents } from '../functions/relay/agents.ts'
 import { createAsk } from '../functions/relay/ask.ts'
 import { openLink } from '../functions/relay/link.ts'
-import { createProbe } from '../functions/relay/probe.ts'
+import { createProbe, type Probe } from '../functions/relay/probe.ts'
 import { readSettings } from '../functions/settings.ts'
 import type { Rows } from '../functions/store/rows.ts'
 import { openTables } from '../functions/store/tables.ts'
 import type { System } from '../local/system.ts'
 import { type Clock, systemClock } from '../shared/clock.ts'
 
+export interface InstanceOptions {
+  /** Around what the rollover itself writes. */
+  around?: (rows: Rows) => Rows
+  /** Instead of asking agents for a proof. */
+  onboard?: Probe['onboard']
+}
+
 export type Instance = ReturnType<typeof openInstance>
 
 export function openInstance(
   { functionsEnvironment }: Pick<System, 'functionsEnvironment'>,
   aheadMs = 0,
-  /** Around what the rollover itself writes. */
-  around: (rows: Rows) => Rows = (rows) => rows,
+  { around = (rows) => rows, onboard }: InstanceOptions = {},
 ) {
   // The managed identity's own way in: where tokens come from stands in the environment.
   Object.assign(process.env, functionsEnvironment)
@@ -44,6 +50,16 @@ export function openInstance(
   const asking = createAsk({ tenantId, times, link, agents, late, unknown: () => {}, clock, log })
   const probe = createProbe({ tenantId, times, keys, inquire: asking.inquire, clock })
   const evidence = openEvidence({ rows, vault, log })
-  const rollover = createRollover({ rows: around(rows), vault, pointer, agents, feature, onboard: probe.onboard, evidence, clock, log })
+  const rollover = createRollover({
+    rows: around(rows),
+    vault,
+    pointer,
+    agents,
+    feature,
+    onboard: onboard ?? probe.onboard,
+    evidence,
+    clock,
+    log,
+  })
   return { rollover, feature, evidence, offboard: probe.offboard, close: async () => void (await link.stop()?.close()) }
 }

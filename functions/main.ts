@@ -36,6 +36,7 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { openBreaches } from './policy/breach.ts'
 import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
 import { openPolicies } from './policy/row.ts'
@@ -98,7 +99,8 @@ const policies = openPolicies({ rows, clock })
 const retentionDays = async () => (await policies.current()).auditDays
 const auditing = openAuditing({ rows, tables, retentionDays, clock, log })
 const { steps } = auditing
-const checkPassword = createCheckPassword({ policies })
+const isBreached = openBreaches({ url: settings.BREACH_URL, clock, log, ...local })
+const checkPassword = createCheckPassword({ policies, isBreached })
 const authenticators = openAuthenticators({ rows, clock })
 
 type Settle = Parameters<typeof onAgentEvent>[0]['settle']

@@ -44,6 +44,8 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^c[1-9][0-9]?$/, 'must be c1 to c99')
     .optional(),
+  /** Whom to ask about breached passwords, where the tenant's policy wants it; without it nobody is. */
+  BREACH_URL: https.optional(),
   MAIL_URL: z.string().regex(/^smtps?:\/\//, 'must be smtps:// or smtp://'),
   MAIL_FROM: z.string().min(3),
   /** Whether a new deployment starts switched on; afterwards the stored state counts. */

@@ -83,6 +83,7 @@ export const events = {
   gatePassed: { id: 34074, level: 'info' },
   submitted: { id: 34075, level: 'info' },
   outcomeTold: { id: 34076, level: 'info' },
+  breachUnchecked: { id: 34078, level: 'warning' },
   auditLost: { id: 34079, level: 'error' },
 } as const satisfies Record<string, { id: number; level: Level }>
 export type EventName = keyof typeof events

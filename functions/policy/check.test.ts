@@ -192,6 +192,7 @@ describe('what everybody takes', () => {
 
 describe('a check', () => {
   const check = createCheckPassword({
+    isBreached: async () => false,
     policies: { current: async () => ({ ...defaultPolicy, bannedWords: ['Contoso'] }) },
     load: async () => common,
   })
@@ -210,6 +211,22 @@ describe('a check', () => {
       expect(await said(text, names)).toEqual({ kind: 'policy.banned' })
     expect(await said('My-Lovelace-99', ['ada', 'byron'])).toBeUndefined()
     expect(await said('My-Lovelace-99')).toBeUndefined()
+  })
+
+  it('looks among breached ones where the policy says so, and only for what is not refused anyway', async () => {
+    const asked: string[] = []
+    const checking = (breachCheck: boolean) =>
+      createCheckPassword({
+        isBreached: async (password) => asked.push(password.use(String)) > 0,
+        policies: { current: async () => ({ ...defaultPolicy, breachCheck }) },
+        load: async () => common,
+      })
+    const good = () => Secret.fromText('Wbx-7201-quartz')
+    expect(await checking(false)(good(), undefined)).toBeUndefined()
+    expect(await checking(true)(Secret.fromText('Passw0rd!'), undefined)).toEqual({ kind: 'policy.banned' })
+    expect(asked).toEqual([])
+    expect(await checking(true)(good(), undefined)).toEqual({ kind: 'policy.banned' })
+    expect(asked).toEqual(['Wbx-7201-quartz'])
   })
 
   it('takes names apart as people write them', () => {

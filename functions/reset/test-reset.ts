@@ -106,7 +106,7 @@ export async function startTestReset() {
   }
   const policies = { current: async () => ({ ...defaultPolicy, ...world.policy }) }
   const deps = {
-    checkPassword: createCheckPassword({ policies }),
+    checkPassword: createCheckPassword({ policies, isBreached: async () => false }),
     authenticators: openAuthenticators({ rows, clock }),
     policies,
     rows,

@@ -19,8 +19,8 @@ const actionsOf = (snapshot: Snapshot) =>
 const settingsOf = (snapshot: Snapshot): Record<string, string> =>
   Object.assign({}, ...ofType(snapshot, 'Microsoft.Web/sites/config').map(({ properties }) => properties))
 
-/** Left to their defaults: they are the same everywhere, or of other clouds, or of a laptop. */
-export const leftAlone = ['GRAPH_URL', 'AUTHORITY_URL', 'RELAY_TRANSPORT', 'LOCAL_CA_FILE', 'ServiceBus', 'DataStorage']
+/** Left to their defaults: they are the same everywhere, or of other clouds, of a laptop, or wanted by few (`extraSettings`). */
+export const leftAlone = ['GRAPH_URL', 'AUTHORITY_URL', 'RELAY_TRANSPORT', 'LOCAL_CA_FILE', 'BREACH_URL', 'ServiceBus', 'DataStorage']
 export const times = ['ANSWER_MS', 'TTL_MS', 'START_WITHIN_MS', 'LDAP_MS', 'LOCK_MS', 'CHANGE_REFUSAL_MS']
 /** Flex Consumption sets them by itself, and refuses or misreads them from elsewhere. */
 const notOnFlex =

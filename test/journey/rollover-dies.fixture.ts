@@ -11,9 +11,11 @@ export interface Work {
   aheadMs: number
   begin: boolean
   diesIn?: Step
+  /** No agent answers, and it is not waited until that is certain. */
+  unproved?: boolean
 }
 
-const { aheadMs, begin, diesIn }: Work = JSON.parse(process.argv[2] ?? '')
+const { aheadMs, begin, diesIn, unproved }: Work = JSON.parse(process.argv[2] ?? '')
 
 const mortal = (rows: Rows): Rows => {
   let before: Step | undefined
@@ -28,7 +30,10 @@ const mortal = (rows: Rows): Rows => {
   }
 }
 
-const { rollover, close } = openInstance({ functionsEnvironment: process.env as Record<string, string> }, aheadMs, mortal)
+const { rollover, close } = openInstance({ functionsEnvironment: process.env as Record<string, string> }, aheadMs, {
+  around: mortal,
+  ...(unproved && { onboard: async () => undefined }),
+})
 if (begin) await rollover.begin({ why: 'byHand', reason: 'a test', by: 'a test' })
 const run = await rollover.drive()
 process.stdout.write(`${JSON.stringify({ step: run?.step })}\n`)

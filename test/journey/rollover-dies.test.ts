@@ -92,8 +92,8 @@ it('killed while it abandons what nobody proved: the old versions stay, and what
   const before = (await versions(system)).length
   for (const agent of system.agents.splice(0)) await agent.stop()
   const aheadMs = minutes(120)
-  expect(await work(system, { aheadMs, begin: true })).toBe('prove')
-  expect(await work(system, { aheadMs: aheadMs + minutes(15), begin: false, diesIn: 'abandon' })).toBe('SIGKILL')
+  expect(await work(system, { aheadMs, begin: true, unproved: true })).toBe('prove')
+  expect(await work(system, { aheadMs: aheadMs + minutes(15), begin: false, diesIn: 'abandon', unproved: true })).toBe('SIGKILL')
   await restart(system, 'agent-1')
   await somebodyResets(system)
   expect(await work(system, { aheadMs: aheadMs + minutes(20), begin: false })).toBe('abandoned')
