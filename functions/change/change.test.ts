@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Fault } from '../../shared/fault.ts'
 import type { Outcome, OutcomeKind } from '../../shared/outcome.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
 import { defaultTimes } from '../../shared/times.ts'
@@ -283,6 +284,15 @@ describe('wrong ones', () => {
     answers.push(...(await Promise.all(Array.from({ length: 20 }, signedIn))))
     expect(answers.map(({ body }) => body['code'])).toEqual(answers.map(() => 'wrongPassword'))
     expect(sent).toHaveLength(3)
+  })
+
+  it('are not what could not be sealed: nothing was sent, and nothing counts', async () => {
+    const away = changes({ kind: 'done' }, { write: () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'away')) })
+    for (let n = 0; n < 4; n += 1) {
+      await expect(away.send(await test.verified())).rejects.toThrow('away')
+      test.cloud.pass(defaultTimes.answerMs + 10_000)
+    }
+    expect((await changes({ kind: 'done' }).send(await test.verified())).body['code']).toBe('done')
   })
 
   it('do not keep the owner from anything else, and right ones do not count', async () => {

@@ -4,6 +4,7 @@
  * The current password is proved by the directory alone. Until it was, every refusal that is about the person is the one
  * `wrongPassword`, told at a fixed time (refusal.ts); and no more wrong ones are forwarded than the person can spare (attempts.ts).
  */
+import { isFault } from '../../shared/fault.ts'
 import { parsePassword } from '../../shared/password.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
 import type { Secret } from '../../shared/secret.ts'
@@ -76,7 +77,12 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   })
   if (!taken) return own.shown(await turn.conclude(wrongPassword))
   const changed = { operation: 'change', actor: 'self', ...passwords, unlock: false, mustChange: false } as const
-  const outcome = await deps.write(turn, changed, call)
-  if (isAccepted(outcome)) await deps.attempts.giveBack(person.id).catch(() => {})
+  const giveBack = () => deps.attempts.giveBack(person.id).catch(() => {})
+  // It could not be sealed (relay/seal.ts): nothing was sent.
+  const outcome = await deps.write(turn, changed, call).catch(async (error: unknown) => {
+    if (isFault(error)) await giveBack()
+    throw error
+  })
+  if (isAccepted(outcome)) await giveBack()
   return own.shown(await turn.conclude(outcome))
 }
