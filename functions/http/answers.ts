@@ -41,7 +41,7 @@ export const answers = {
   clockUnsure: { status: 503, title: 'This is not set up right (time). Nothing was changed.' },
   expired: { status: 504, title: 'It took too long and was not begun. Nothing was changed; try again.' },
   superseded: { status: 409, title: 'Your password was changed by someone else meanwhile.' },
-  unknown: { status: 504, title: 'We cannot tell yet: try the new password, then the old one. We will write to you.' },
+  unknown: { status: 504, title: 'We cannot tell yet: try the new password, then the old one. If we find out, we write to you.' },
   rejected: { status: 500, title: 'This is not set up right. Nothing was changed.' },
   disabled: { status: 403, title: 'This is not switched on for your organization.' },
   cloudOnly: { status: 409, title: 'Your password is kept in the cloud, not on-premises.' },
