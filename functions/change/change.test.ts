@@ -75,7 +75,7 @@ describe('a change', () => {
     expect([status, body['code']]).toEqual([504, 'unknown'])
     const secret = /=([\w-]+);/.exec(cookies?.[0] ?? '')?.[1] ?? ''
     const look = { ...anyCall(), body: undefined, params: { flow: String(body['flow']) }, flowSecret: () => secret }
-    await vi.waitFor(async () => expect(await read(test.deps)(look)).toMatchObject({ status: 200, body: { outcome: 'unknown' } }))
+    await vi.waitFor(async () => expect(await read(test.deps)(look)).toMatchObject({ status: 200, body: { outcome: 'unknown' } }), 10_000)
   })
 
   it.each([[{ kind: 'wrongPassword' }], [{ kind: 'policy.complexity' }]] as const)(
@@ -110,7 +110,7 @@ describe('a change', () => {
   it('and does so when that is known late: nobody gets past the second gate by an answer that was lost', async () => {
     const flow = await halfway()
     await changes({ kind: 'unknown' }).send(flow)
-    await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'))
+    await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'), 10_000)
     await settle((await flow.row()).request?.id ?? '', { kind: 'expired' }, test.deps)
     expect(await flow.row()).toMatchObject({ state: 'halfway', outcome: { kind: 'expired' } })
   })
@@ -128,7 +128,7 @@ describe('a change', () => {
     const first = Promise.withResolvers<Outcome>()
     const flow = await test.verified()
     const once = changes({ kind: 'done' }, { write: () => first.promise }).send(flow)
-    await vi.waitFor(async () => expect((await flow.row()).state).toBe('submitted'))
+    await vi.waitFor(async () => expect((await flow.row()).state).toBe('submitted'), 10_000)
     const waits = Promise.withResolvers<void>()
     const sleep: typeof test.deps.clock.sleep = (...given) => {
       waits.resolve()

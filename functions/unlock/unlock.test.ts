@@ -34,7 +34,7 @@ describe('an unlock', () => {
     const answer = await send(flow.call(undefined))
     expect(answer).toMatchObject({ status: 200, body: { code: 'unlocked', effect: 'notChanged', state: 'settled' } })
     expect(sent).toEqual([{ operation: 'unlock', actor: 'self' }])
-    await vi.waitFor(async () => expect((await flow.row()).outcome).toEqual({ kind: 'unlocked' }))
+    await vi.waitFor(async () => expect((await flow.row()).outcome).toEqual({ kind: 'unlocked' }), 10_000)
   })
 
   it('needs all gates: halfway is not enough', async () => {
@@ -52,7 +52,7 @@ describe('an unlock', () => {
   it('whose end is known late is told as what it was', async () => {
     const flow = await test.verified()
     await unlocks({ kind: 'unknown' }).send(flow.call(undefined))
-    await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'))
+    await vi.waitFor(async () => expect((await flow.row()).outcome?.kind).toBe('unknown'), 10_000)
     await settle((await flow.row()).request?.id ?? '', { kind: 'done' }, test.deps)
     expect((await flow.row()).outcome).toEqual({ kind: 'unlocked' })
     expect(test.world.mailed).toMatchObject([{ kind: 'outcome', outcome: { kind: 'unlocked' } }])
