@@ -214,7 +214,11 @@ describe('until the directory has accepted the current password', () => {
 
   it('whoever is signed in and cannot be found reads the same', async () => {
     test.world.people.splice(0)
-    expect(await changes({ kind: 'done' }).signedIn()).toMatchObject(wrong)
+    const gone = await changes({ kind: 'done' }).signedIn()
+    test.renew()
+    test.world.signIn = 'cloudOnly'
+    expect(gone).toEqual(await changes({ kind: 'done' }).signedIn())
+    expect(gone).toMatchObject(wrong)
   })
 
   it.each([{ kind: 'policy.length', minLength: 12 }, { kind: 'directoryUnavailable' }, { kind: 'busy' }] as const)(

@@ -54,7 +54,7 @@ async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret;
   const own = await ownFlow(call, deps)
   if (own.kind === 'refused') return own.answer
   // Said of the new password alone, whoever asks: it tells nothing of the person, and nothing was counted or sent.
-  const state = own.kind === 'own' ? own.state : 'verified'
+  const state = own.kind === 'own' ? own.state : 'halfway'
   const guessable = await deps.checkPassword(passwords.newPassword, own.kind === 'own' ? own.person : undefined)
   if (guessable) return answerOf(guessable, { state })
   if (own.kind === 'nobody') return answerOf(wrongPassword, { state })
