@@ -17,7 +17,7 @@ import { type Answer, problem } from '../http/problem.ts'
 import type { CheckPassword } from '../policy/check.ts'
 import type { Ask } from '../relay/ask.ts'
 import type { SealCheck, Wish } from '../relay/seal.ts'
-import { type Flow, type FlowPerson, flowLifeMs, flowTable, newFlowId, newFlowSecret } from '../reset/flow.ts'
+import { type FlowPerson, insertFlow, newFlowId, newFlowSecret } from '../reset/flow.ts'
 import { type PersonDeps, personOf } from '../reset/person.ts'
 import type { Room } from '../reset/room.ts'
 import { toldAs } from '../reset/told.ts'
@@ -127,19 +127,10 @@ async function ordered(call: AdministratorCall, person: FlowPerson, wish: UserWi
 }
 
 /** Written as if its gate had been passed; `by` says that none was. */
-async function verifiedFlow(call: AdministratorCall, person: FlowPerson, { rows, macs, clock }: UsersDeps): Promise<AdministratorCall> {
+async function verifiedFlow(call: AdministratorCall, person: FlowPerson, deps: UsersDeps): Promise<AdministratorCall> {
   const [id, secret] = [newFlowId(), newFlowSecret()]
-  const flow: Flow = {
-    state: 'verified',
-    username: '',
-    secret: await macs.make('flow-secret', [id, secret]),
-    expiresAt: clock.now() + flowLifeMs,
-    triesLeft: 0,
-    challengesLeft: 0,
-    person,
-    by: call.administrator.id,
-  }
-  await rows.insert<Flow>(flowTable, id, 'flow', flow)
+  const by = call.administrator.id
+  await insertFlow({ id, secret, state: 'verified', username: '', triesLeft: 0, challengesLeft: 0, person, by }, deps)
   return { ...call, params: { flow: id }, flowSecret: (of) => (of === id ? secret : undefined) }
 }
 
