@@ -34,5 +34,10 @@ export async function submit(url: string, { id, cookie }: ResetFlow, newPassword
   const request = http.request(`${url}/api/reset/${id}/password`, { method: 'POST', agent, headers })
   request.end(body)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  return { status: response.statusCode ?? 0, text: (await response.toArray()).join('') }
+  let text = ''
+  response.setEncoding('utf8').on('data', (part: string) => {
+    text += part
+  })
+  await once(response, 'end')
+  return { status: response.statusCode ?? 0, text }
 }

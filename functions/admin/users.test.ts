@@ -41,7 +41,6 @@ const writing = (ask: () => Promise<Outcome>) =>
   createWrite({
     async seal(turn, wish) {
       asked.push({ wish, text: textOf(wish) })
-      await turn.findable
       return { messageId: messageIdOf(turn.id) } as Question
     },
     ask,

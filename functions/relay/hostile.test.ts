@@ -173,7 +173,6 @@ test('any traceparent: the 25 bytes it stands for travel along, or none', async 
   const turn = {
     id: newId(),
     person: { id: 'aaaaaaaa-0000-4000-8000-000000000001', sourceAnchor: 'AAECAwQFBgcICQoLDA0ODw==' },
-    findable: Promise.resolve(),
     recorded: Promise.resolve(),
     submittedAt: 0,
     giveBack: () => Promise.reject(new Error('given back')),

@@ -19,7 +19,6 @@ function turnOf(): SealTurn & { backs: number } {
   return {
     id: newId(),
     person: { id: 'aaaaaaaa-0000-4000-8000-000000000001', sourceAnchor: 'AAECAwQFBgcICQoLDA0ODw==' },
-    findable: Promise.resolve(),
     recorded: Promise.resolve(true),
     submittedAt: 0,
     backs: 0,

@@ -2,7 +2,7 @@
  * A wish about a person as a sealed request: passwords under the password key's public half, all of it under the package key.
  *
  * The last place in the cloud where a password is in clear; it is wiped when the request exists. If the keys cannot be
- * had, or a late outcome could not find its way, the turn is given back: nothing was sent.
+ * had, the turn is given back: nothing was sent.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { PackageKey } from '../../shared/envelope.ts'
@@ -21,7 +21,7 @@ export type Wish = { actor: Actor } & (
 )
 
 /** What a request needs of whoever has the person's turn (reset/turn.ts). */
-export type SealTurn = Pick<Turn, 'id' | 'submittedAt' | 'findable' | 'recorded' | 'giveBack'> & {
+export type SealTurn = Pick<Turn, 'id' | 'submittedAt' | 'recorded' | 'giveBack'> & {
   person: Turn['person'] & { sourceAnchor: string }
 }
 
@@ -47,7 +47,6 @@ export const createSeal =
       const common = commonOf(turn.person, wish.actor, deps)
       const request = { ...common, operation: wish.operation, ...sealed, flags: flagsOf(wish), trace: traceBytes(traceparent) }
       const body = sealRequest(request, key.package, tenantId, turn.id)
-      await turn.findable
       const { id, submittedAt, recorded } = turn
       const again = (operation: 'check' | 'settle') => {
         const { passwordKey, newPassword } = request

@@ -18,6 +18,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
 import { type Outcome, outcomes } from '../../shared/outcome.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
+import { idOf } from '../../shared/seal.ts'
 import type { SignInType } from '../entra/sign-in-type.ts'
 import type { FirstGate, GateName } from '../gates/gate.ts'
 import type { Call } from '../http/edge.ts'
@@ -109,11 +110,30 @@ export interface FlowDeps {
   clock: Clock
 }
 
-/** 16 random bytes, base64url: public, and not to be guessed either. */
-export const newFlowId = () => randomBytes(16).toString('base64url')
+/** 14 random bytes, base64url: public, and not to be guessed either. */
+export const newFlowId = () => randomBytes(flowIdBytes).toString('base64url')
+const flowIdBytes = 14
 export const newFlowSecret = () => randomBytes(32).toString('base64url')
 
-const idPattern = /^[A-Za-z0-9_-]{22}$/
+const idPattern = /^[A-Za-z0-9_-]{19}$/
+
+/**
+ * A request's id, 16 bytes: its flow's, and two bytes that count the flow's submits. So whatever is said of a request, however
+ * late, leads to the flow by itself. Of several clicks that take the same number only one wins the flow's step.
+ */
+export function nextRequestId({ id, value: { request } }: FlowRow): Buffer {
+  const next = Buffer.alloc(flowIdBytes + 2)
+  next.write(id, 'base64url')
+  next.writeUInt16BE(request === undefined ? 0 : idOf(request.id).readUInt16BE(flowIdBytes) + 1, flowIdBytes)
+  return next
+}
+
+/** The flow that a request belongs to, if that is its last one. `messageId`: as somebody else says it. */
+export async function flowOfRequest(messageId: string, rows: Pick<Rows, 'read'>): Promise<FlowRow | undefined> {
+  const id = Buffer.from(messageId, 'base64url').subarray(0, flowIdBytes).toString('base64url')
+  const row = idPattern.test(id) ? await rows.read<Flow>(flowTable, id, 'flow') : undefined
+  return row?.value.request?.id === messageId ? { ...row, id } : undefined
+}
 
 type Opened = { kind: 'flow'; flow: FlowRow } | { kind: 'refused'; answer: Answer }
 
@@ -151,7 +171,7 @@ export async function insertFlow(
 }
 
 /** STORE_CONFLICT when somebody else took a step first. */
-export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: Pick<FlowDeps, 'rows'>): Promise<FlowRow> {
+export async function saveFlow(flow: FlowRow, change: Partial<Flow>, { rows }: { rows: Pick<Rows, 'replace'> }): Promise<FlowRow> {
   const value = { ...flow.value, ...change }
   return { ...flow, value, etag: await rows.replace<Flow>(flowTable, flow.id, 'flow', value, flow.etag) }
 }

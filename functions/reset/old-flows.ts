@@ -1,5 +1,5 @@
 /**
- * Removes flows that nobody can read any more, and the rows that lead to them: they hold the name that was typed, and parts of names.
+ * Removes flows that nobody can read any more: they hold the name that was typed, and parts of names.
  *
  * Anybody can start a flow, so a store that kept them would grow as they please. A flow is read for a day and its quarter of
  * an hour at most (flow.ts), an agent gives a request up after a day; what was not written for two days is neither's. A run is

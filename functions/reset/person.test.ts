@@ -74,7 +74,6 @@ describe('by how they sign in', () => {
         const flow = await test.verified({ person: { id: ada.id, sourceAnchor: 'YQ==', ...(signIn && { signIn }) } })
         const turn = await takeTurn(flow.call(undefined), test.deps, { ...room, ...(operation && { operation }) })
         if (turn.kind === 'refused') throw new Error(String(turn.answer.body['code']))
-        await turn.findable
         await settle(messageIdOf(turn.id), { kind: 'done' }, test.deps)
         expect((await flow.row()).outcome).toEqual({ kind: told })
       }

@@ -21,7 +21,6 @@ async function submitted(): Promise<{ flow: TestFlow; id: string; conclude(outco
   const flow = await test.verified()
   const turn = await takeTurn(flow.call({}), test.deps)
   if (turn.kind !== 'turn') throw new Error(`refused: ${JSON.stringify(turn.answer)}`)
-  await turn.findable
   const conclude = async (outcome: Outcome) => {
     await turn.conclude(outcome)
     await turn.recorded
@@ -83,6 +82,7 @@ describe('a late outcome', () => {
     await settle(id, { kind: 'done' }, test.deps)
     expect(await flow.row()).toMatchObject({ state: 'submitted' })
     await again.conclude({ kind: 'unknown' })
+    await again.recorded
     await settle(id, { kind: 'done' }, test.deps)
     expect(await outcomeOf(flow)).toBe('unknown')
   })

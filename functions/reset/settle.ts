@@ -10,9 +10,8 @@ import type { Outcome } from '../../shared/outcome.ts'
 import type { Steps } from '../audit/steps.ts'
 import { lateOutcome } from '../operations.ts'
 import type { Rows } from '../store/rows.ts'
-import { type Flow, flowTable, stateAfter } from './flow.ts'
+import { type Flow, flowOfRequest, saveFlow, stateAfter } from './flow.ts'
 import { toldAs } from './told.ts'
-import type { RequestRow } from './turn.ts'
 
 export interface SettleDeps {
   rows: Pick<Rows, 'read' | 'replace'>
@@ -24,36 +23,27 @@ export interface SettleDeps {
 
 /** Whether that request still waits for its last word. */
 export async function isOpen(messageId: string, { rows }: Pick<SettleDeps, 'rows'>): Promise<boolean> {
-  const request = await rows.read<RequestRow>(flowTable, 'requests', messageId)
-  const row = request && (await rows.read<Flow>(flowTable, request.value.flow, 'flow'))
-  return row?.value.request?.id === messageId && awaitsOutcome(row.value)
+  const flow = await flowOfRequest(messageId, rows)
+  return flow !== undefined && awaitsOutcome(flow.value)
 }
 
 const awaitsOutcome = ({ state, outcome }: Flow) => state === 'submitted' || outcome?.kind === 'unknown'
 
 export async function settle(messageId: string, found: Outcome, deps: SettleDeps): Promise<void> {
   if (found.kind === 'unknown') return
-  const request = await deps.rows.read<RequestRow>(flowTable, 'requests', messageId)
-  const row = request && (await deps.rows.read<Flow>(flowTable, request.value.flow, 'flow'))
-  if (!request || !row || row.value.request?.id !== messageId) return
-  if (!awaitsOutcome(row.value)) return
-  const { operation } = row.value.request
-  const outcome = toldAs(lateOutcome(found, operation ?? 'reset', row.value.person?.signIn), operation)
+  const flow = await flowOfRequest(messageId, deps.rows)
+  if (!flow || !awaitsOutcome(flow.value)) return
+  const { person, by, request } = flow.value
+  const operation = request?.operation
+  const outcome = toldAs(lateOutcome(found, operation ?? 'reset', person?.signIn), operation)
   try {
-    await deps.rows.replace<Flow>(
-      flowTable,
-      request.value.flow,
-      'flow',
-      { ...row.value, state: stateAfter(outcome, row.value.request.from), outcome },
-      row.etag,
-    )
+    await saveFlow(flow, { state: stateAfter(outcome, request?.from), outcome }, deps)
   } catch (error) {
     if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
   }
-  const { person, by } = row.value
   const what = { operation: operation ?? (by === undefined ? 'reset' : 'adminReset'), outcome: outcome.kind } as const
-  deps.steps.add({ event: 'settled', request: messageId, flow: request.value.flow, ...what, subject: person?.id, who: by })
+  deps.steps.add({ event: 'settled', request: messageId, flow: flow.id, ...what, subject: person?.id, who: by })
   // Who reset somebody else's password is told by the audit; the person did not ask for it.
   if (by === undefined) await tell(person?.id, outcome, deps)
 }

@@ -1,16 +1,16 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Fault } from '../../shared/fault.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { Secret } from '../../shared/secret.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { codeOf } from '../keys/test-cloud.ts'
 import { createSeal } from '../relay/seal.ts'
+import { flowOfRequest } from './flow.ts'
 import { resetOf } from './new-password.ts'
 import { read } from './read.ts'
 import { ada, failWhere, sealable, startTestReset, storeDown, type TestFlow, type TestReset, tapped } from './test-reset.ts'
 import { type Turn, type TurnDeps, takeTurn } from './turn.ts'
 
-const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 let test: TestReset
 beforeAll(async () => {
   test = await startTestReset()
@@ -27,7 +27,6 @@ const take = (flow: TestFlow, over: Partial<TurnDeps> = {}, deadline?: AbortSign
 async function taken(flow: TestFlow, over: Partial<TurnDeps> = {}): Promise<Turn> {
   const turn = await take(flow, over)
   if (turn.kind !== 'turn') throw new Error(`refused: ${JSON.stringify(turn.answer)}`)
-  await turn.findable
   return turn
 }
 const refusal = async (turn: ReturnType<typeof take>) => {
@@ -48,7 +47,7 @@ describe('a turn', () => {
     const { state, request } = await flow.row()
     expect([state, request?.until, await leased()]).toEqual(['submitted', test.cloud.clock.now() + defaultTimes.answerMs, true])
     expect(request?.id).toBe(turn.id.toString('base64url'))
-    expect((await test.deps.rows.read('flows', 'requests', request?.id ?? ''))?.value).toEqual({ flow: flow.id })
+    expect((await flowOfRequest(request?.id ?? '', test.deps.rows))?.id).toBe(flow.id)
     expect(turn.person).toEqual({ id: ada.id, sourceAnchor: ada.sourceAnchor })
   })
 
@@ -199,16 +198,27 @@ describe('when the store fails in between', () => {
     expect(await leased()).toBe(true)
   })
 
-  it('before anything was sent (the way for a late outcome), the flow can be used again', async () => {
+  it('before anything was sent (no key to seal under), the flow can be used again', async () => {
     const flow = await test.verified()
-    const failing = failWhere((at) => at.operation === 'insert' && at.partition === 'requests')
-    const turn = await take(flow, { rows: tapped(test.deps.rows, { before: failing }) })
-    if (turn.kind !== 'turn') throw new Error('refused')
-    const key = { package: { version: Buffer.alloc(16), bytes: Buffer.alloc(32) }, password: { version: Buffer.alloc(16), publicKey } }
-    const keys = { sealing: async () => key }
+    const turn = await taken(flow)
+    const keys = { sealing: () => Promise.reject(new Fault('KEY_UNAVAILABLE', 'by order of a test')) }
     const seal = createSeal({ tenantId: Buffer.alloc(16), times: defaultTimes, keys, clock: test.cloud.clock })
-    expect(await codeOf(seal(sealable(turn), resetOf(Secret.fromText('Correct-Horse-1')), undefined))).toBe('STORE_UNAVAILABLE')
+    expect(await codeOf(seal(sealable(turn), resetOf(Secret.fromText('Correct-Horse-1')), undefined))).toBe('KEY_UNAVAILABLE')
     expect(await flow.row()).toMatchObject({ state: 'verified' })
+  })
+
+  it('each request of a flow has an id of its own, which leads to the flow for as long as it is the last one', async () => {
+    const flow = await test.verified()
+    const ids: string[] = []
+    for (const _ of [1, 2, 3]) {
+      const turn = await taken(flow)
+      ids.push(turn.id.toString('base64url'))
+      await turn.conclude({ kind: 'policy.filter' })
+      await turn.recorded
+    }
+    expect(new Set(ids).size).toBe(3)
+    const found = await Promise.all(ids.map(async (id) => (await flowOfRequest(id, test.deps.rows))?.id))
+    expect(found).toEqual([undefined, undefined, flow.id])
   })
 
   it('an outcome that was settled meanwhile is not overwritten', async () => {

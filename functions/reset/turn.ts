@@ -8,7 +8,7 @@
  */
 import { isFault } from '../../shared/fault.ts'
 import type { Outcome } from '../../shared/outcome.ts'
-import { messageIdOf, newId } from '../../shared/seal.ts'
+import { messageIdOf } from '../../shared/seal.ts'
 import type { Times } from '../../shared/times.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'
@@ -22,6 +22,7 @@ import {
   type FlowRow,
   type FlowState,
   flowTable,
+  nextRequestId,
   openFlow,
   type RecentFlows,
   saveFlow,
@@ -44,8 +45,6 @@ export interface Turn {
   /** With a source anchor, or in the cloud alone. */
   person: FlowPerson
   submittedAt: number
-  /** Resolves when an outcome that comes late can find the flow: nothing is sent before. */
-  findable: Promise<unknown>
   /** Never fails: what was sent is answered with its outcome. */
   conclude(outcome: Outcome): Promise<Answer>
   /** Whether the outcome is in the flow's row; until then the reply stays on its queue. */
@@ -55,11 +54,6 @@ export interface Turn {
 }
 
 type Answered = { kind: 'refused'; answer: Answer }
-
-/** Finds the flow of a request that is settled late. */
-export interface RequestRow {
-  flow: string
-}
 
 const pollMs = 300
 
@@ -90,22 +84,18 @@ export async function takeTurn(call: Call, deps: TurnDeps, wish: TurnWish = { ha
   const refusal = await wish.refuse?.(person)
   if (refusal) return refused(refusal)
 
-  const id = newId()
+  const id = nextRequestId(flow)
   const request = {
     id: messageIdOf(id),
     until: deps.clock.now() + deps.times.answerMs,
     from: state,
     ...(wish.operation && { operation: wish.operation }),
   }
-  const submitting = submit(flow, request, person.id, deps)
-  // On its way behind these two. Of a turn that is not given it leads nowhere and harms nobody.
-  const findable = deps.rows.insert<RequestRow>(flowTable, 'requests', request.id, { flow: flow.id })
-  findable.catch(() => {})
-  const submitted = await submitting
+  const submitted = await submit(flow, request, person.id, deps)
   // Another click on the same flow was faster: this one gets the same answer.
   if (submitted === 'overtaken') return takeTurn(call, deps, wish)
   if (submitted === 'busy') return refused({ kind: 'busy' })
-  return { kind: 'turn', id, person, submittedAt, findable, ...ending(submitted, state, deps) }
+  return { kind: 'turn', id, person, submittedAt, ...ending(submitted, state, deps) }
 }
 
 /** What speaks against an operation, whatever the flow and the password: nothing was written or sent. */

@@ -152,7 +152,7 @@ describe('a flow', () => {
 
     expect(started.status).toBe(202)
     expect(started.body).toEqual({
-      flow: expect.stringMatching(/^[A-Za-z0-9_-]{22}$/),
+      flow: expect.stringMatching(/^[A-Za-z0-9_-]{19}$/),
       gates: ['mailCode'],
       writeback: 'up',
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
