@@ -12,50 +12,53 @@ import type { System } from '../local/system.ts'
 import { round, type Spread, spread, timed } from './figures.ts'
 import { extraUsersOf, passGates, submit } from './people.ts'
 
-export interface E2eResult {
+/** `ratio`: of the medians. */
+export interface Interleaved {
   bareMs: Spread
   wholeMs: Spread
   ratio: number
   samples: number
+}
+
+export interface E2eResult extends Interleaved {
   directory: string
   bytes: { request: number; reply: number; heartbeat: number }
 }
 
-/** Beyond these the programs are as fast as they get. */
-export const warmUps = 20
+/** Not counted: by then what runs most is compiled. */
+export const warmUps = 100
 const unlock = change('replace', 'lockoutTime', '0')
 
 export async function e2e(system: System, samples: number, directory: string, progress: (line: string) => void): Promise<E2eResult> {
-  const users = extraUsersOf(system)
   const count = samples + warmUps
-  const bareUsers = users.slice(0, count)
-  const wholeUsers = users.slice(count, 2 * count)
-  if (wholeUsers.length < count) throw new Error(`not enough users: ${users.length} for ${samples} samples`)
   progress(`${count} people pass the gate …`)
-  const flows = await passGates(system, wholeUsers)
-  const client = await warmConnection(system)
-  const bare: number[] = []
-  const whole: number[] = []
-  progress(`${samples} samples, interleaved …`)
-  for (let i = 0; i < count; i++) {
-    const user = bareUsers[i]
-    const flow = flows[i]
-    if (!user || !flow) throw new Error('unreachable: as many users as samples')
-    const password = `Fresh-Horse-${i}-Battery!`
-    const bareMs = await timed(() => client.modify(user.dn, [...reset(password), unlock], new PolicyHints()))
-    const wholeMs = await timed(() => expectDone(system.url, flow, password))
-    if (i < warmUps) continue
-    bare.push(bareMs)
-    whole.push(wholeMs)
-  }
-  await client.unbind()
-  const [bareMs, wholeMs] = [spread(bare), spread(whole)]
-  return { bareMs, wholeMs, ratio: round(wholeMs.p50 / bareMs.p50), samples, directory, bytes: await bytes(system) }
+  const flows = await passGates(system, extraUsersOf(system).slice(count, 2 * count))
+  const measured = await againstBare(system, samples, progress, async (at, newPassword) => {
+    const { status, text } = await submit(system.url, flows[at] as ResetFlow, newPassword)
+    if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
+  })
+  return { ...measured, directory, bytes: await bytes(system) }
 }
 
-async function expectDone(url: string, flow: ResetFlow, newPassword: string): Promise<void> {
-  const { status, text } = await submit(url, flow, newPassword)
-  if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
+/** `whole` resets the password of person `at` beyond those who are reset bare, of whom there are `samples + warmUps`. */
+export async function againstBare(
+  system: System,
+  samples: number,
+  progress: (line: string) => void,
+  whole: (at: number, newPassword: string) => Promise<void>,
+): Promise<Interleaved> {
+  const client = await warmConnection(system)
+  const bare = extraUsersOf(system).slice(0, samples + warmUps)
+  const [bareTimes, wholeTimes]: [number[], number[]] = [[], []]
+  progress(`${samples} samples, interleaved …`)
+  for (const [at, { dn }] of bare.entries()) {
+    const password = `Fresh-Horse-${at}-Battery!`
+    bareTimes.push(await timed(() => client.modify(dn, [...reset(password), unlock], new PolicyHints())))
+    wholeTimes.push(await timed(() => whole(at, password)))
+  }
+  await client.unbind()
+  const [bareMs, wholeMs] = [spread(bareTimes.slice(warmUps)), spread(wholeTimes.slice(warmUps))]
+  return { bareMs, wholeMs, ratio: round(wholeMs.p50 / bareMs.p50), samples }
 }
 
 async function warmConnection({ directory, forest }: System): Promise<Client> {

@@ -6,15 +6,17 @@ import { parseArgs } from 'node:util'
 import type { DirectoryKind } from '../local/directories.ts'
 import { type System, type SystemOptions, startSystem } from '../local/system.ts'
 import { type AgentResult, agentBench } from './agent.ts'
-import { type E2eResult, e2e, warmUps } from './e2e.ts'
+import { type E2eResult, e2e, type Interleaved, warmUps } from './e2e.ts'
 import { fuzzBench } from './fuzz.ts'
 import { overload, peopleFor } from './overload.ts'
 import { recoveryBench, recoveryFaults, recoveryUsers } from './recovery.ts'
 import type { RecoveryFault } from './recovery-faults.ts'
 import { rolloverBench, rolloverPeople } from './rollover.ts'
 import { scopeBench } from './scope.ts'
+import { sdks } from './sdks.ts'
 
 const usage = `npm run bench -- e2e [--directory embedded|samba] [--samples N] [--json]
+npm run bench -- sdks [--directory embedded|samba] [--samples N] [--json]
 npm run bench -- agent [--samples N] [--idle SECONDS] [--json]
 npm run bench -- scope [--users N] [--json]
 npm run bench -- recovery [--only FAULT,FAULT] [--json]
@@ -23,6 +25,7 @@ npm run bench -- rollover [--json]
 npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
 
   e2e     a bare LDAP reset against the whole way from the HTTP submit to its answer, interleaved: read the ratio
+  sdks    the same, but with two programs that only make the product's calls to the SDKs: what remains of e2e is the product's own
   agent   memory after N resets (default 100), processor time over SECONDS idle (default 120), start to first heartbeat
   scope   agentctl scope over N people (default 100000) in an embedded directory: seconds, and the most memory it had
   recovery  seconds from the end of each fault to the next successful reset; FAULT is one of
@@ -34,7 +37,7 @@ npm run bench -- fuzz [--envelopes N] [--seed N] [--json]
   fuzz    N envelopes (default 100000) that nobody should send, for one agent: exit code 1 if one was acted on or harmed it
 `
 
-const commands = ['e2e', 'agent', 'scope', 'recovery', 'overload', 'rollover', 'fuzz'] as const
+const commands = ['e2e', 'sdks', 'agent', 'scope', 'recovery', 'overload', 'rollover', 'fuzz'] as const
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 process.exitCode = await main()
@@ -66,9 +69,13 @@ function measure(options: Choice, progress: (line: string) => void) {
   return measureSystem({ ...options, command }, progress)
 }
 
-function measureSystem(options: Choice & { command: 'e2e' | 'agent' }, progress: (line: string) => void) {
+function measureSystem(options: Choice & { command: 'e2e' | 'sdks' | 'agent' }, progress: (line: string) => void) {
   const { command, samples, directory, idleSeconds } = options
   const extraUsers = 2 * (samples + warmUps)
+  if (command === 'sdks')
+    return onSystem<Interleaved>({ extraUsers, directory, agents: 0, agentScript: 'bench/sdks-agent.ts' }, (system) =>
+      sdks(system, samples, progress),
+    )
   return onSystem<E2eResult | AgentResult>({ extraUsers, directory, bundled: true }, async (system) =>
     command === 'e2e' ? e2e(system, samples, directory, progress) : agentBench(system, { resets: samples, idleSeconds }, progress),
   )
