@@ -112,6 +112,14 @@ describe('a delivery', () => {
 })
 
 describe('unfinished', () => {
+  test('is found without reading a week of what is finished: it is asked for every five seconds', () => {
+    open()
+    const db = new DatabaseSync(file)
+    const plan = db.prepare('EXPLAIN QUERY PLAN SELECT * FROM requests WHERE finished < 2').all()
+    db.close()
+    expect(plan.map(({ detail }) => detail)).toEqual([expect.stringContaining('USING INDEX requests_open')])
+  })
+
   test('is what was entered and has no answer, with all that is needed to find it out', () => {
     const [entered, begun, answered, told, settled] = [
       entry(),

@@ -65,7 +65,8 @@ const schema = `
     begun_pwd_last_set TEXT, begun_domain TEXT, begun_guid BLOB, reply BLOB, finished INTEGER NOT NULL,
     PRIMARY KEY (id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS requests_by_age ON requests (received_at);`
+  CREATE INDEX IF NOT EXISTS requests_by_age ON requests (received_at);
+  CREATE INDEX IF NOT EXISTS requests_open ON requests (finished) WHERE finished < 2;`
 
 /**
  * `openedAt`: monotonic ms. No monotonic clock outlasts its process: of a row of a former run is only known that it is no younger
