@@ -176,7 +176,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   admitAgent: admitAgent(rolling),
   ...openMethods({ authenticators, people, mail, clock, log: auditing.log }),
   readPolicy: readPolicy({ policies }),
-  changePolicy: changePolicy({ policies }),
+  changePolicy: changePolicy({ policies, canCheckBreaches: settings.BREACH_URL !== undefined }),
   readAudit: auditing.read,
   status: status({ agents }),
 }

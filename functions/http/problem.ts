@@ -22,6 +22,7 @@ export const problems = {
   noMethod: { status: 404, title: 'There is none, or the time to confirm it is over.' },
   unknownFlow: { status: 404, title: 'There is no such request, or it is not yours.' },
   notSynchronized: { status: 409, title: 'This user is not synchronized from an on-premises directory.' },
+  noBreachService: { status: 409, title: 'No range service of breached passwords is set (BREACH_URL): nothing could be looked at.' },
   wrongState: { status: 409, title: 'That step is not possible now.' },
   conflict: { status: 409, title: 'Another call of yours was faster. Look at the state of your request.' },
   expiredFlow: { status: 410, title: 'This took too long. Please start again.' },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { problem } from '../http/problem.ts'
 import { codeOf, startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
-import { storeDown } from '../reset/test-reset.ts'
+import { callOf, storeDown } from '../reset/test-reset.ts'
 import { routes } from '../routes.ts'
 import type { Rows } from '../store/rows.ts'
 import { changePolicy, readPolicy } from './manage.ts'
@@ -95,10 +96,19 @@ describe('manage/policy', () => {
     const policies = opened()
     const call = { params: {}, query: new URLSearchParams(), deadline: new AbortController().signal, flowSecret: () => undefined }
     const by = { ...call, traceparent: undefined, administrator: { id: 'a', role: 'Writeback.Admin' } as const }
+    const deps = { policies, canCheckBreaches: false }
     const few = { ...whole, offered: ['mailCode' as const] }
-    expect(await changePolicy({ policies })({ ...by, body: few })).toMatchObject({ status: 400, body: { fields: ['offered'] } })
-    expect(await changePolicy({ policies })({ ...by, body: whole })).toMatchObject({ status: 200, body: { gates: 2, revision: 1 } })
+    expect(await changePolicy(deps)({ ...by, body: few })).toMatchObject({ status: 400, body: { fields: ['offered'] } })
+    expect(await changePolicy(deps)({ ...by, body: whole })).toMatchObject({ status: 200, body: { gates: 2, revision: 1 } })
     expect((await readPolicy({ policies })({ ...by, body: undefined })).body).toEqual({ ...two, revision: 1, since: cloud.clock.now() })
+  })
+
+  it('turns the look for breached passwords on only where somebody can be asked', async () => {
+    const policies = opened()
+    const by = { ...callOf({ ...whole, breachCheck: true }, {}, ''), administrator: { id: 'a', role: 'Writeback.Admin' } as const }
+    expect(await changePolicy({ policies, canCheckBreaches: false })(by)).toEqual(problem('noBreachService'))
+    expect((await policies.row()).revision).toBe(0)
+    expect(await changePolicy({ policies, canCheckBreaches: true })(by)).toMatchObject({ status: 200, body: { breachCheck: true } })
   })
 
   it('fits its row, as large as it may be', async () => {
