@@ -28,7 +28,7 @@ export const problems = {
   expiredFlow: { status: 410, title: 'This took too long. Please start again.' },
   expiredCode: { status: 410, title: 'The code is no longer valid. Ask for a new one.' },
   lengthRequired: { status: 411, title: 'Send the body with its Content-Length, not in chunks.' },
-  bodyTooLarge: { status: 413, title: 'The body is larger than 16 KB.' },
+  bodyTooLarge: { status: 413, title: 'The body is larger than this call takes.' },
   notJson: { status: 415, title: 'Send the body as application/json.' },
   wrongCode: { status: 422, title: 'The code is not right.' },
   passwordUnusable: { status: 422, title: 'This cannot be used as a password.' },
