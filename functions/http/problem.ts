@@ -35,7 +35,7 @@ export const problems = {
   tooManyCodes: { status: 429, title: 'No more codes can be sent for this request. Use the last one, or start again.' },
   tooManyTries: { status: 429, title: 'Too many tries. Please start again.' },
   noSignIn: { status: 503, title: 'Signing in is not set up for this service.' },
-  tooManyActs: { status: 429, title: 'Too many people in one hour. Nothing was done; try again later.' },
+  tooManyActs: { status: 429, title: 'Too many calls about people in one hour. Nothing was done; try again later.' },
   noAdministrators: { status: 503, title: 'The administrators of this service are not set up: nobody gets in.' },
   unavailable: { status: 503, title: 'Something this depends on is not available. This call changed nothing; try again.' },
   inDoubt: { status: 503, title: 'Something this depends on failed on the way. Part of it may be done: look, and say it again.' },
