@@ -176,7 +176,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
   admitAgent: admitAgent(rolling),
   ...openMethods({ authenticators, people, mail, clock, log: auditing.log }),
   readPolicy: readPolicy({ policies }),
-  changePolicy: changePolicy({ policies }),
+  changePolicy: changePolicy({ policies, canCheckBreaches: settings.BREACH_URL !== undefined }),
   readAudit: auditing.read,
   status: status({ agents }),
 }
@@ -184,7 +184,8 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
 const admit = openAdmission({ checks: openTokenChecks(settings, { clock, ...local }), authContext: settings.ADMIN_AUTH_CONTEXT, log })
 for (const one of routes) {
   const { name, method, route, body } = one
-  const edge = { origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
+  const larger = 'maxBodyBytes' in one && { maxBodyBytes: one.maxBodyBytes }
+  const edge = { ...larger, origins: settings.PUBLIC_ORIGINS, answerMs: times.answerMs, clock, log }
   const changes = method !== 'GET'
   const guard = one.auth !== 'anonymous' && { admit: admit.bind(undefined, { ...one, changes }) }
   const handler = auditing.seen(one, handlers[name] as Handler)

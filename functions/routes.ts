@@ -7,7 +7,7 @@
  */
 import * as z from 'zod'
 import type { Role } from './entra/admin-token.ts'
-import { policyFields } from './policy/row.ts'
+import { maxPolicyBytes, policyFields } from './policy/row.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const gate = text(32)
@@ -132,6 +132,7 @@ export const routes = [
     role: 'Writeback.Admin',
     // As it was read, changed: whoever leaves a field out does not know of it.
     body: z.strictObject({ ...policyFields, revision: z.int().min(0), reason }),
+    maxBodyBytes: maxPolicyBytes,
   },
   { name: 'readAudit', method: 'GET', route: 'manage/audit', auth: 'administrator', role: 'Writeback.Admin', body: undefined },
   { name: 'status', method: 'GET', route: 'status', auth: 'anonymous', body: undefined },
@@ -142,6 +143,8 @@ export type Route = {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   route: string
   body: z.ZodType | undefined
+  /** Where the edge's own limit is too small. */
+  maxBodyBytes?: number
 } & ({ auth: 'anonymous' | 'user' | 'flowOrUser' } | { auth: 'administrator'; role: Role })
 
 export type RouteName = (typeof routes)[number]['name']

@@ -108,8 +108,10 @@ describe('a call', () => {
   it('fails as what failed: the sign-in, or the API', async () => {
     expect(await codeOf(opened(['declines']).manage.call('GET', 'audit'))).toBe('SIGN_IN_FAILED')
     expect(await codeOf(opened([{}], { clientId: administration.api.clientId }).manage.call('GET', 'audit'))).toBe('SIGN_IN_FAILED')
-    otherwise = { status: 404, body: '<html>' }
-    expect(await codeOf(opened([{}]).manage.call('GET', 'audit'))).toBe('API_UNAVAILABLE')
+    for (const body of ['<html>', 'null', '[]', '"text"']) {
+      otherwise = { status: 404, body }
+      expect(await codeOf(opened([{}]).manage.call('GET', 'audit'))).toBe('API_UNAVAILABLE')
+    }
     otherwise = { status: 307, headers: { location: 'http://127.0.0.1:1/' } }
     expect(await codeOf(opened([{}]).manage.call('GET', 'audit'))).toBe('API_UNAVAILABLE')
   })

@@ -29,9 +29,13 @@ export interface ManageOptions {
 
 export interface ManageAnswer {
   status: number
-  // biome-ignore lint/suspicious/noExplicitAny: what the API answers; whoever asks knows which route it was. Of a file: `text`, `next`, `rejected`.
-  body: any
+  /** Of a file: `text`, `next`, `rejected`. */
+  body: Told
 }
+
+/** A JSON object that somebody else wrote: whoever takes something of it looks what it is. */
+export type Told = Readonly<Record<string, unknown>>
+export const isObject = (value: unknown): value is Told => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export interface Manage {
   /** `path` below `/api/manage/`. Throws SIGN_IN_FAILED or API_UNAVAILABLE; every answer of the API is a value. */
@@ -108,9 +112,15 @@ async function answerOf(response: Response): Promise<ManageAnswer> {
     const [, next] = /^<(\?[^>]*)>; rel="next"$/.exec(response.headers.get('link') ?? '') ?? []
     return { status: response.status, body: { text, next, rejected: Number(response.headers.get('x-rejected')) } }
   }
+  const body = parsed(text)
+  if (!isObject(body)) throw new Fault('API_UNAVAILABLE', `the API answered ${response.status} with something that is no JSON object`)
+  return { status: response.status, body }
+}
+
+function parsed(text: string): unknown {
   try {
-    return { status: response.status, body: JSON.parse(text) }
+    return JSON.parse(text)
   } catch {
-    throw new Fault('API_UNAVAILABLE', `the API answered ${response.status} with something that is not JSON`)
+    return undefined
   }
 }

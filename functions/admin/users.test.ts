@@ -12,7 +12,6 @@ import { openRoom } from '../reset/room.ts'
 import { settle } from '../reset/settle.ts'
 import { ada, callOf, startTestReset, type TestReset } from '../reset/test-reset.ts'
 import { createWrite } from '../reset/write.ts'
-import { actsPerHour } from './ceiling.ts'
 import { openUsers, type UsersDeps } from './users.ts'
 
 const hal = { id: 'c1b2c3d4-0000-4000-8000-0000000000aa', role: 'Writeback.Helpdesk' } as const
@@ -155,15 +154,6 @@ describe('who may', () => {
     expect(await users.resetUser(call({ reason: 'x' }, self, ada.id.toUpperCase()))).toEqual(problem('notYourself'))
     expect(await users.unlockUser(call({ reason: 'x' }, self))).toEqual(problem('notYourself'))
     expect(asked).toEqual([])
-  })
-
-  it('one administrator acts on so many in an hour; another is not held up', async () => {
-    await test.deps.rows.put('state', 'acts', eva.id, { since: test.deps.clock.now(), count: actsPerHour - 1 })
-    test.world.on = false
-    const codes = [await reset({}, eva), await reset({}, eva), await reset({}, hal)].map(({ body }) => body['code'])
-    expect(codes).toEqual(['disabled', 'tooManyActs', 'disabled'])
-    test.cloud.pass(3_600_000)
-    expect((await reset({}, eva)).body['code']).toBe('disabled')
   })
 })
 

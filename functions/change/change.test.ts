@@ -2,10 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { Fault } from '../../shared/fault.ts'
 import type { Outcome, OutcomeKind } from '../../shared/outcome.ts'
 import type { PolicyFacts } from '../../shared/payload.ts'
+import type { Secret } from '../../shared/secret.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import type { Call } from '../http/edge.ts'
+import { createCheckPassword } from '../policy/check.ts'
+import { defaultPolicy } from '../policy/row.ts'
 import type { Wish } from '../relay/seal.ts'
+import type { Flow } from '../reset/flow.ts'
 import { newPassword } from '../reset/new-password.ts'
 import { read } from '../reset/read.ts'
 import { openRoom } from '../reset/room.ts'
@@ -48,8 +52,9 @@ function changes(outcome: Outcome, over: Partial<ChangeDeps> = {}) {
   }
   const send = (flow: TestFlow, more: Partial<Call> = {}) => change(deps)(flow.call<ChangeBody>({ flow: flow.id, ...passwords }, more))
   const signedIn = () => change(deps)({ ...anyCall(), body: passwords, user })
+  const guess = (newPassword: string) => change(deps)({ ...anyCall(), body: { ...passwords, newPassword }, user })
   const nobody = () => change(deps)({ ...anyCall(), body: passwords })
-  return { sent, send, signedIn, nobody }
+  return { sent, send, signedIn, guess, nobody }
 }
 const anyCall = (): Omit<Call, 'body'> => ({
   params: {},
@@ -78,11 +83,26 @@ describe('a change', () => {
     await vi.waitFor(async () => expect(await read(test.deps)(look)).toMatchObject({ status: 200, body: { outcome: 'unknown' } }), 10_000)
   })
 
+  it('by somebody who is signed in shows them no flow where nothing was changed: whether anything was sent is not to be seen', async () => {
+    const { signedIn, sent } = changes({ kind: 'accountDisabled' })
+    const answers = []
+    for (let n = 0; n < 4; n += 1) answers.push(await signedIn())
+    test.world.people.splice(0)
+    answers.push(await signedIn())
+    expect(sent).toHaveLength(3)
+    for (const answer of answers) expect(answer).toEqual(answers[0])
+    expect(answers[0]).toMatchObject(wrong)
+    expect([answers[0]?.body['flow'], answers[0]?.cookies]).toEqual([undefined, undefined])
+  })
+
   it.each([[{ kind: 'wrongPassword' }], [{ kind: 'policy.complexity' }]] as const)(
-    'by somebody who is signed in and was refused (%j) leaves a flow on which no gate was passed: it resets and unlocks nothing',
+    'by somebody who is signed in and was refused late (%j) leaves a flow on which no gate was passed: it resets and unlocks nothing',
     async (outcome) => {
-      const { signedIn, sent } = changes(outcome)
+      const { signedIn, sent } = changes({ kind: 'unknown' })
       const { body, cookies } = await signedIn()
+      const row = async () => (await test.deps.rows.read<Flow>('flows', String(body['flow']), 'flow'))?.value
+      await vi.waitFor(async () => expect((await row())?.outcome?.kind).toBe('unknown'), 10_000)
+      await settle((await row())?.request?.id ?? '', outcome, test.deps)
       const secret = /=([\w-]+);/.exec(cookies?.[0] ?? '')?.[1] ?? ''
       const onFlow = { ...anyCall(), params: { flow: String(body['flow']) }, flowSecret: () => secret }
       expect((await read(test.deps)({ ...onFlow, body: undefined })).body).toMatchObject({ outcome: outcome.kind })
@@ -278,6 +298,39 @@ describe('a guessable new password', () => {
     expect(await signedIn()).toMatchObject({ status: 422, body: { code: 'policy.banned' } })
     expect(sent).toEqual([])
     expect(await openAttempts(test.deps).anyLeft(ada.id, { lockoutThreshold: 3, lockoutMinutes: 30 })).toBe(true)
+  })
+})
+
+describe('the range service of breached passwords', () => {
+  const asking = (over: Partial<ChangeDeps> = {}) => {
+    const asked: string[] = []
+    const policies = { current: async () => ({ ...defaultPolicy, breachCheck: true, bannedWords: ['contoso'] }) }
+    const isBreached = async (password: Secret) => asked.push(password.use(String)) < 0
+    return { asked, ...changes({ kind: 'wrongPassword' }, { checkPassword: createCheckPassword({ policies, isBreached }), ...over }) }
+  }
+
+  it('is asked for nobody who has no attempt left; what can be told here is told all the same', async () => {
+    const { asked, signedIn, send, guess } = asking()
+    for (let n = 0; n < 6; n += 1) expect((await signedIn()).body['code']).toBe('wrongPassword')
+    expect((await send(await test.verified())).body['code']).toBe('wrongPassword')
+    expect(asked).toHaveLength(3)
+    expect((await guess('Contoso-Was-Here-9')).body['code']).toBe('policy.banned')
+  })
+
+  it.each([
+    ['where nothing is forwarded', { policyOf: async () => ({ ...plain, lockoutThreshold: 1 }) }],
+    ['where nobody is there', { policyOf: async () => undefined }],
+  ])('is not asked %s', async (_, over) => {
+    const { asked, signedIn } = asking(over)
+    expect((await signedIn()).status).toBeGreaterThan(400)
+    expect(asked).toEqual([])
+  })
+
+  it('is asked for whoever cannot be found as for everybody, so that they read the same', async () => {
+    test.world.people.splice(0)
+    const { asked, signedIn } = asking()
+    expect((await signedIn()).body['code']).toBe('wrongPassword')
+    expect(asked).toHaveLength(1)
   })
 })
 

@@ -53,16 +53,18 @@ export const change =
 async function attempt(call: Call<ChangeBody>, passwords: { oldPassword: Secret; newPassword: Secret }, deps: ChangeDeps): Promise<Answer> {
   const own = await ownFlow(call, deps)
   if (own.kind === 'refused') return own.answer
-  // Said of the new password alone, whoever asks: it tells nothing of the person, and nothing was counted or sent.
-  const state = own.kind === 'own' ? own.state : 'halfway'
-  const guessable = await deps.checkPassword(passwords.newPassword, own.kind === 'own' ? own.person : undefined)
+  const { person, state } = own.kind === 'own' ? own : { person: undefined, state: 'halfway' as const }
+  const policy = await deps.policyOf(person?.domainName)
+  // Who cannot be found has used up none.
+  const anyLeft = policy && (person === undefined ? attemptsOf(policy) > 0 : await deps.attempts.anyLeft(person.id, policy))
+  // Said of the new password alone, whoever asks: it tells nothing of the person, and nothing was counted or sent. Outside
+  // somebody is asked only for whoever has an attempt.
+  const guessable = await deps.checkPassword(passwords.newPassword, person, anyLeft ?? false)
   if (guessable) return answerOf(guessable, { state })
-  if (own.kind === 'nobody') return answerOf(wrongPassword, { state })
-  const { person } = own
-  const policy = await deps.policyOf(person.domainName)
+  if (own.kind === 'nobody' || person === undefined) return answerOf(wrongPassword, { state })
   if (policy === undefined) return answerOf({ kind: 'serviceDown' }, { state })
   if (attemptsOf(policy) < 1) return problem('changeOff')
-  if (!(await deps.attempts.anyLeft(person.id, policy))) return answerOf(wrongPassword, { state })
+  if (!anyLeft) return answerOf(wrongPassword, { state })
   // Before a flow of their own is written: a thousand guesses are a thousand reads.
   const refusal = call.user && (await refusalOf(person, 'change', undefined, deps))
   if (refusal) return answerOf(maskedOutcome(refusal), { state })

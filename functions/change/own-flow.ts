@@ -25,7 +25,7 @@ export interface OwnFlow {
   state: FlowState
   /** The call as one on the flow. */
   onFlow(): Promise<Call>
-  /** What the caller needs to find it again. */
+  /** With what the caller needs to find it again; where nothing was changed there is nothing to find, and whether it was sent is not told. */
   shown(answer: Answer): Answer
 }
 
@@ -62,6 +62,6 @@ async function signedIn(personId: string, call: Call, deps: OwnFlowDeps): Promis
       await insertFlow({ id, secret, username: '', state: 'halfway', person }, deps)
       return { ...call, params: { flow: id }, flowSecret: (flowId) => (flowId === id ? secret : undefined) }
     },
-    shown: ({ body, ...answer }) => ({ ...answer, body: { ...body, flow: id }, cookies }),
+    shown: (answer) => (answer.body['effect'] === 'notChanged' ? answer : { ...answer, body: { ...answer.body, flow: id }, cookies }),
   }
 }

@@ -5,7 +5,7 @@ import { Fault, type FaultCode, faultCodes } from '../../shared/fault.ts'
 import type { Fields } from '../../shared/log.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import { routes } from '../routes.ts'
-import { type Admission, atEdge, type Call, type Handler, maxBodyBytes, secretCookie } from './edge.ts'
+import { type Admission, atEdge, type Call, defaultMaxBodyBytes, type Handler, secretCookie } from './edge.ts'
 import { type Answer, problem } from './problem.ts'
 
 const url = 'https://reset.example.test/api/reset'
@@ -98,8 +98,8 @@ describe('a body', () => {
   it.each<[string, Sent, string]>([
     ['that fits', { body: named('ada') }, '200 undefined'],
     ['with a byte order mark', { body: `\ufeff${named('ada')}` }, '200 undefined'],
-    ['of exactly 16 KB', { body: `${named('ada')}${' '.repeat(maxBodyBytes - named('ada').length)}` }, '200 undefined'],
-    ['of one byte more', { body: `${named('ada')}${' '.repeat(maxBodyBytes + 1 - named('ada').length)}` }, '413 bodyTooLarge'],
+    ['of exactly 16 KB', { body: `${named('ada')}${' '.repeat(defaultMaxBodyBytes - named('ada').length)}` }, '200 undefined'],
+    ['of one byte more', { body: `${named('ada')}${' '.repeat(defaultMaxBodyBytes + 1 - named('ada').length)}` }, '413 bodyTooLarge'],
     ['that says it is larger than it is', { body: named('ada'), headers: { 'content-length': '16385' } }, '413 bodyTooLarge'],
     ['that says it is smaller than it is', { body: ' '.repeat(20_000), headers: { 'content-length': '10' } }, '413 bodyTooLarge'],
     ['whose length is no number', { body: ' '.repeat(20_000), headers: { 'content-length': 'ten' } }, '413 bodyTooLarge'],
@@ -110,7 +110,7 @@ describe('a body', () => {
     ['in invalid UTF-8', { body: Buffer.from('7b22757365726e616d65223a22ff227d', 'hex') }, '400 malformedJson'],
     ['in overlong UTF-8', { body: Buffer.from('7b22757365726e616d65223a22c0af227d', 'hex') }, '400 malformedJson'],
     ['in UTF-16', { body: Buffer.from(`\ufeff${named('ada')}`, 'utf16le') }, '400 malformedJson'],
-    ['nested without end', { body: '['.repeat(maxBodyBytes) }, '400 malformedJson'],
+    ['nested without end', { body: '['.repeat(defaultMaxBodyBytes) }, '400 malformedJson'],
     ['nested deeply', { body: '['.repeat(8_000) + ']'.repeat(8_000) }, '400 invalidBody'],
     ['that is null', { body: 'null' }, '400 invalidBody'],
     ['that is a list', { body: '["ada"]' }, '400 invalidBody'],

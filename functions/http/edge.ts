@@ -1,9 +1,9 @@
 /**
  * The edge between HTTP and handlers: what is checked for every call, and the one catch, so that every call is answered.
  *
- * Bodies are JSON objects of at most 16 KB with exactly the declared fields; calls by other sites' pages are refused by
- * their Origin, and a route that asks for a person learns who calls before it reads what was sent. A handler gets what was
- * parsed and returns an Answer. What it throws is logged by its code, never shown.
+ * Bodies are JSON objects of at most 16 KB (a policy: more) with exactly the declared fields; calls by other sites' pages are
+ * refused by their Origin, and a route that asks for a person learns who calls before it reads what was sent. A handler gets
+ * what was parsed and returns an Answer. What it throws is logged by its code, never shown.
  */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions'
 import type { z } from 'zod'
@@ -14,7 +14,7 @@ import type { Administrator } from '../entra/admin-token.ts'
 import type { User } from '../entra/user-token.ts'
 import { type Answer, problem } from './problem.ts'
 
-export const maxBodyBytes = 16 * 1024
+export const defaultMaxBodyBytes = 16 * 1024
 
 export interface Call<B = unknown> {
   body: B
@@ -49,6 +49,8 @@ export type Admission = { kind: 'admitted'; administrator?: Administrator; user?
 export interface EdgeDeps {
   origins: readonly string[]
   answerMs: number
+  /** Unless it says otherwise, 16 KB. */
+  maxBodyBytes?: number
   clock: Clock
   log: Log
   /** Of a route that asks for a person: who calls, by the Authorization header. */
@@ -79,7 +81,7 @@ export function atEdge<B>(name: string, schema: z.ZodType<B> | undefined, handle
     if (origin !== null && !deps.origins.includes(origin)) return problem('foreignOrigin')
     const admission = await deps.admit?.(request.headers.get('authorization'))
     if (admission?.kind === 'refused') return admission.answer
-    const body = schema ? await readBody(request, schema) : { kind: 'body' as const, body: undefined as B }
+    const body = schema ? await readBody(request, schema, deps.maxBodyBytes) : { kind: 'body' as const, body: undefined as B }
     if (body.kind === 'problem') return body.answer
     const params = request.params as Record<string, string>
     const traceparent = request.headers.get('traceparent') ?? undefined
@@ -93,7 +95,7 @@ export function atEdge<B>(name: string, schema: z.ZodType<B> | undefined, handle
 type Body<B> = { kind: 'body'; body: B } | { kind: 'problem'; answer: Answer }
 const refused = (answer: Answer) => ({ kind: 'problem', answer }) as const
 
-async function readBody<B>(request: HttpRequest, schema: z.ZodType<B>): Promise<Body<B>> {
+async function readBody<B>(request: HttpRequest, schema: z.ZodType<B>, maxBodyBytes = defaultMaxBodyBytes): Promise<Body<B>> {
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) return refused(problem('notJson'))
   if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return refused(problem('bodyTooLarge'))
   const bytes = Buffer.from(await request.arrayBuffer())

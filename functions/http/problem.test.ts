@@ -20,6 +20,7 @@ const statuses: Record<ProblemCode, number> = {
   noMethod: 404,
   unknownFlow: 404,
   notSynchronized: 409,
+  noBreachService: 409,
   wrongState: 409,
   conflict: 409,
   expiredFlow: 410,

@@ -47,8 +47,8 @@ describe('a mail', () => {
   })
 
   it('with an outcome arrives', async () => {
-    await open().sendOutcome(to, { kind: 'done' })
-    expect(standIn.control.messages(to)[0]?.subject).toBe('Your password was reset')
+    await open().sendOutcome(to, { kind: 'done' }, 'change')
+    expect(standIn.control.messages(to)[0]?.subject).toBe('Your password was changed')
   })
 
   it('may be one of many at once', async () => {

@@ -10,12 +10,12 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { Fault, faultWord } from '../../shared/fault.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import { within } from '../store/within.ts'
-import { codeMessage, type Message, type MethodChange, methodMessage, outcomeMessage } from './texts.ts'
+import { type Asked, codeMessage, type Message, type MethodChange, methodMessage, outcomeMessage } from './texts.ts'
 
 /** MAIL_UNAVAILABLE when the server did not take the mail; permanent when it never will. */
 export interface Mail {
   sendCode(to: string, code: string, validMinutes: number): Promise<void>
-  sendOutcome(to: string, outcome: Outcome): Promise<void>
+  sendOutcome(to: string, outcome: Outcome, asked: Asked): Promise<void>
   sendMethod(to: string, change: MethodChange): Promise<void>
   close(): void
 }
@@ -57,7 +57,7 @@ export function openMail({ url, from, timeoutMs = 15_000, clock = systemClock, l
   }
   return {
     sendCode: (to, code, validMinutes) => send(to, codeMessage(code, validMinutes, clock.now())),
-    sendOutcome: (to, outcome) => send(to, outcomeMessage(outcome, clock.now())),
+    sendOutcome: (to, outcome, asked) => send(to, outcomeMessage(outcome, asked, clock.now())),
     sendMethod: (to, change) => send(to, methodMessage(change, clock.now())),
     close: () => transport.close(),
   }

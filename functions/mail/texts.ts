@@ -22,8 +22,12 @@ export function codeMessage(code: string, validMinutes: number, at: number): Mes
   }
 }
 
-export function outcomeMessage(outcome: Outcome, at: number): Message {
-  const { subject, happened, advice } = outcome.kind === 'unlocked' ? unlocked : messages[outcomes[outcome.kind].effect]
+/** What the person asked for. */
+export type Asked = 'reset' | 'change' | 'unlock'
+
+export function outcomeMessage(outcome: Outcome, asked: Asked, at: number): Message {
+  const effect = outcome.kind === 'unlocked' ? 'changed' : outcomes[outcome.kind].effect
+  const { subject, happened, advice } = messages[asked][effect]
   const follows =
     outcome.kind === 'doneCloudPending' ? ['Cloud services follow within a few minutes; until then they may ask for the old one.'] : []
   return { subject, text: paragraphs(`${happened} This was on ${when(at)}.`, ...follows, advice) }
@@ -54,29 +58,51 @@ const methods = {
   },
 } as const satisfies Record<MethodChange, { subject: string; happened: string }>
 
-const messages = {
+interface OutcomeText {
+  subject: string
+  happened: string
+  advice: string
+}
+
+const ofPassword = (act: string, done: string): Record<Effect, OutcomeText> => ({
   changed: {
-    subject: 'Your password was reset',
-    happened: 'Your password was reset.',
+    subject: `Your password was ${done}`,
+    happened: `Your password was ${done}.`,
     advice: 'If it was not you, call your administrator at once: somebody else may be using your account.',
   },
   notChanged: {
-    subject: 'Your password was not reset',
-    happened: 'Somebody tried to reset your password. It was not changed by that.',
+    subject: `Your password was not ${done}`,
+    happened: `Somebody tried to ${act} your password. It was not changed by that.`,
     advice: 'If it was you, you can try again. If it was not you, tell your administrator.',
   },
   unknown: {
-    subject: 'We do not know yet whether your password was reset',
-    happened: 'Your password was about to be reset, but the answer did not arrive. It may have been changed or not.',
+    subject: `We do not know yet whether your password was ${done}`,
+    happened: `Your password was about to be ${done}, but the answer did not arrive. It may have been changed or not.`,
     advice:
       'Try the new password first, then the old one. We will write to you again when we know. If it was not you, call your administrator at once.',
   },
-} as const satisfies Record<Effect, { subject: string; happened: string; advice: string }>
+})
 
-const unlocked = {
-  subject: 'Your account was unlocked',
-  happened: 'Your account was unlocked. Your password was not changed by that.',
-  advice: 'If it was not you, tell your administrator.',
+const messages: Record<Asked, Record<Effect, OutcomeText>> = {
+  reset: ofPassword('reset', 'reset'),
+  change: ofPassword('change', 'changed'),
+  unlock: {
+    changed: {
+      subject: 'Your account was unlocked',
+      happened: 'Your account was unlocked. Your password was not changed by that.',
+      advice: 'If it was not you, tell your administrator.',
+    },
+    notChanged: {
+      subject: 'Your account was not unlocked',
+      happened: 'Somebody tried to unlock your account. That was not done, and your password was not changed by that.',
+      advice: 'If it was you, you can try again. If it was not you, tell your administrator.',
+    },
+    unknown: {
+      subject: 'We do not know yet whether your account was unlocked',
+      happened: 'Your account was about to be unlocked, but the answer did not arrive. Your password was not changed by that.',
+      advice: 'Sign in to see it. We will write to you again when we know. If it was not you, tell your administrator.',
+    },
+  },
 }
 
 const paragraphs = (...texts: string[]): string => `${texts.join('\n\n')}\n`

@@ -13,8 +13,12 @@ import { type CommonPasswords, isCommon, loadCommonPasswords } from './common.ts
 import { foldedSecret } from './folded.ts'
 import type { Policies } from './row.ts'
 
-/** `person`: as the flow keeps them; nobody has no name. The secret stays usable. */
-export type CheckPassword = (secret: Secret, person: { names?: readonly string[] | undefined } | undefined) => Promise<Outcome | undefined>
+/** `person`: as the flow keeps them; nobody has no name. `askOutside`: unless it says no (breach.ts). The secret stays usable. */
+export type CheckPassword = (
+  secret: Secret,
+  person: { names?: readonly string[] | undefined } | undefined,
+  askOutside?: boolean,
+) => Promise<Outcome | undefined>
 
 export interface CheckDeps {
   policies: Pick<Policies, 'current'>
@@ -26,11 +30,11 @@ const banned: Outcome = { kind: 'policy.banned' }
 
 export function createCheckPassword({ policies, isBreached, load = loadCommonPasswords }: CheckDeps): CheckPassword {
   let loading: Promise<CommonPasswords> | undefined
-  return async (secret, person) => {
+  return async (secret, person, askOutside = true) => {
     loading ??= load()
     const [{ bannedWords, breachCheck }, common] = await Promise.all([policies.current(), loading])
     if (isGuessable(secret, [...bannedWords, ...(person?.names ?? [])], common)) return banned
-    return breachCheck && (await isBreached(secret)) ? banned : undefined
+    return breachCheck && askOutside && (await isBreached(secret)) ? banned : undefined
   }
 }
 

@@ -10,11 +10,19 @@ export const readPolicy =
   async () =>
     shown(await policies.row())
 
+interface ChangePolicyDeps {
+  policies: Pick<Policies, 'change'>
+  /** Whether the deployment names somebody to ask (BREACH_URL). */
+  canCheckBreaches: boolean
+}
+
 /** `reason` is kept by the audit (audit/audited.ts). */
 export const changePolicy =
-  ({ policies }: { policies: Pick<Policies, 'change'> }): AdministratorHandler<PolicyChange> =>
+  ({ policies, canCheckBreaches }: ChangePolicyDeps): AdministratorHandler<PolicyChange> =>
   async ({ body: { reason: _, revision, ...policy } }) => {
     if (policy.offered.length < policy.gates) return problem('invalidBody', { fields: ['offered'] })
+    // Kept, it would let every password through, and say that they are looked at.
+    if (policy.breachCheck && !canCheckBreaches) return problem('noBreachService')
     return shown(await policies.change(policy, revision))
   }
 

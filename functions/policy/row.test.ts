@@ -1,10 +1,13 @@
+import { HttpRequest } from '@azure/functions'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { atEdge, type Handler } from '../http/edge.ts'
+import { problem } from '../http/problem.ts'
 import { codeOf, startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
-import { storeDown } from '../reset/test-reset.ts'
+import { callOf, storeDown } from '../reset/test-reset.ts'
 import { routes } from '../routes.ts'
 import type { Rows } from '../store/rows.ts'
 import { changePolicy, readPolicy } from './manage.ts'
-import { defaultPolicy, openPolicies, type Policy } from './row.ts'
+import { defaultPolicy, maxPolicyBytes, openPolicies, type Policy } from './row.ts'
 
 let cloud: TestCloud
 let rows: Rows
@@ -95,16 +98,49 @@ describe('manage/policy', () => {
     const policies = opened()
     const call = { params: {}, query: new URLSearchParams(), deadline: new AbortController().signal, flowSecret: () => undefined }
     const by = { ...call, traceparent: undefined, administrator: { id: 'a', role: 'Writeback.Admin' } as const }
+    const deps = { policies, canCheckBreaches: false }
     const few = { ...whole, offered: ['mailCode' as const] }
-    expect(await changePolicy({ policies })({ ...by, body: few })).toMatchObject({ status: 400, body: { fields: ['offered'] } })
-    expect(await changePolicy({ policies })({ ...by, body: whole })).toMatchObject({ status: 200, body: { gates: 2, revision: 1 } })
+    expect(await changePolicy(deps)({ ...by, body: few })).toMatchObject({ status: 400, body: { fields: ['offered'] } })
+    expect(await changePolicy(deps)({ ...by, body: whole })).toMatchObject({ status: 200, body: { gates: 2, revision: 1 } })
     expect((await readPolicy({ policies })({ ...by, body: undefined })).body).toEqual({ ...two, revision: 1, since: cloud.clock.now() })
   })
 
-  it('fits its row, as large as it may be', async () => {
-    const bannedWords = Array.from({ length: 1_000 }, (_, n) => `\u{1f600}${String(n).padStart(12, '0')}`)
-    expect(body?.safeParse({ ...whole, bannedWords }).success).toBe(true)
-    await opened().change({ ...two, bannedWords }, 0)
-    expect((await opened().row()).bannedWords).toHaveLength(1_000)
+  it('turns the look for breached passwords on only where somebody can be asked', async () => {
+    const policies = opened()
+    const by = { ...callOf({ ...whole, breachCheck: true }, {}, ''), administrator: { id: 'a', role: 'Writeback.Admin' } as const }
+    expect(await changePolicy({ policies, canCheckBreaches: false })(by)).toEqual(problem('noBreachService'))
+    expect((await policies.row()).revision).toBe(0)
+    expect(await changePolicy({ policies, canCheckBreaches: true })(by)).toMatchObject({ status: 200, body: { breachCheck: true } })
+  })
+
+  const largest = {
+    'a thousand words of sixteen letters': Array.from({ length: 1_000 }, (_, n) => `слово${String(n).padStart(11, '0')}`),
+    'as many characters as fit': Array.from({ length: 882 }, (_, n) => `${'\u{1f600}'.repeat(15)}${String.fromCharCode(0x4e00 + n)}`),
+  }
+  it.each(Object.entries(largest))(
+    'as large as it may be (%s) passes the edge, however JSON spells it, and fits its row',
+    async (_, words) => {
+      const policies = opened()
+      const text = JSON.stringify({ ...whole, bannedWords: words, reason: 'ж'.repeat(500) })
+      const spelled = text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      const handler = changePolicy({ policies, canCheckBreaches: false })
+      const administrator = { id: 'a', role: 'Writeback.Admin' } as const
+      const edge = { origins: [], answerMs: 30_000, clock: cloud.clock, log: () => {}, maxBodyBytes: maxPolicyBytes }
+      const at = atEdge('changePolicy', body, handler as Handler, { ...edge, admit: async () => ({ kind: 'admitted', administrator }) })
+      const init = { method: 'PUT', url: 'https://reset.example.test/', headers: { 'content-type': 'application/json' } }
+      const { status } = await at(new HttpRequest({ ...init, body: { bytes: Buffer.from(spelled) } }))
+      expect(status).toBe(200)
+      expect((await opened().row()).bannedWords).toEqual(words)
+    },
+  )
+
+  it('no larger: a row holds 32,768 characters', () => {
+    for (const [over, fits] of [
+      [0, true],
+      [1, false],
+    ] as const) {
+      const bannedWords = Array.from({ length: 908 }, () => '"'.repeat(15)).concat('x'.repeat(16), 'x'.repeat(13 + over))
+      expect([JSON.stringify(bannedWords).length, body?.safeParse({ ...whole, bannedWords }).success]).toEqual([30_000 + over, fits])
+    }
   })
 })

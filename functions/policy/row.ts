@@ -18,6 +18,13 @@ const bannedWord = z
   .trim()
   .regex(/^[^\p{C}]{4,16}$/u)
 
+/** As JSON: a text column of the table holds 32,768 (learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model). */
+const maxListCharacters = 30_000
+const fitsRow = (words: readonly string[]) => JSON.stringify(words).length <= maxListCharacters
+
+/** Such a list however JSON spells it, six bytes a character at most, and the rest. */
+export const maxPolicyBytes = 256 * 1024
+
 const unique = (texts: readonly string[]) => new Set(texts).size === texts.length
 
 export const policyFields = {
@@ -28,7 +35,7 @@ export const policyFields = {
   /** Object id of the group whose members may use this; null: everybody. */
   eligibleGroup: z.guid().nullable(),
   /** The organization's own names and words, as typed; what contains one is no password. */
-  bannedWords: z.array(bannedWord).max(1_000),
+  bannedWords: z.array(bannedWord).max(1_000).refine(fitsRow),
   /** Whether new passwords are looked for among those of known breaches. */
   breachCheck: z.boolean(),
   /** How long the audit keeps a day. */

@@ -17,9 +17,11 @@ beforeEach(() => {
 })
 
 /** A flow with a request under way: its message id, and the end of its turn. */
-async function submitted(): Promise<{ flow: TestFlow; id: string; conclude(outcome: Outcome): Promise<unknown> }> {
+async function submitted(
+  wish?: Parameters<typeof takeTurn>[2],
+): Promise<{ flow: TestFlow; id: string; conclude(outcome: Outcome): Promise<unknown> }> {
   const flow = await test.verified()
-  const turn = await takeTurn(flow.call({}), test.deps)
+  const turn = await takeTurn(flow.call({}), test.deps, wish)
   if (turn.kind !== 'turn') throw new Error(`refused: ${JSON.stringify(turn.answer)}`)
   const conclude = async (outcome: Outcome) => {
     await turn.conclude(outcome)
@@ -37,9 +39,21 @@ describe('a late outcome', () => {
     await settle(id, { kind: 'done' }, test.deps)
     await settle(id, { kind: 'superseded' }, test.deps)
     expect((await read(test.deps)(flow.call({}))).body).toMatchObject({ state: 'settled', outcome: 'done', effect: 'changed' })
-    expect(test.world.mailed).toEqual([{ kind: 'outcome', to: ada.mailAddress, outcome: { kind: 'done' } }])
+    expect(test.world.mailed).toEqual([{ kind: 'outcome', to: ada.mailAddress, outcome: { kind: 'done' }, asked: 'reset' }])
     expect(test.world.steps.filter(({ event }) => event === 'settled').length).toBe(1)
   })
+
+  it.each(['change', 'unlock'] as const)(
+    'of a %s is told as one: a mail about a reset nobody asked for would frighten',
+    async (operation) => {
+      const { flow, id, conclude } = await submitted({ hasRoom: true, operation })
+      await conclude({ kind: 'unknown' })
+      await settle(id, { kind: 'done' }, test.deps)
+      const told = { kind: operation === 'unlock' ? 'unlocked' : 'done' }
+      expect(test.world.mailed).toEqual([{ kind: 'outcome', to: ada.mailAddress, outcome: told, asked: operation }])
+      expect(await outcomeOf(flow)).toBe(told.kind)
+    },
+  )
 
   it('that reaches several instances at once is mailed once', async () => {
     const { flow, id, conclude } = await submitted()

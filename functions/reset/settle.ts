@@ -8,6 +8,8 @@ import { faultWord, isFault } from '../../shared/fault.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'
 import type { Steps } from '../audit/steps.ts'
+import type { Mail } from '../mail/smtp.ts'
+import type { Asked } from '../mail/texts.ts'
 import { lateOutcome } from '../operations.ts'
 import type { Rows } from '../store/rows.ts'
 import { type Flow, flowOfRequest, saveFlow, stateAfter } from './flow.ts'
@@ -16,7 +18,7 @@ import { toldAs } from './told.ts'
 export interface SettleDeps {
   rows: Pick<Rows, 'read' | 'replace'>
   people: { byId(id: string): Promise<{ mailAddress?: string | undefined } | undefined> }
-  mail: { sendOutcome(to: string, outcome: Outcome): Promise<void> }
+  mail: Pick<Mail, 'sendOutcome'>
   steps: Pick<Steps, 'add'>
   log: Log
 }
@@ -34,25 +36,25 @@ export async function settle(messageId: string, found: Outcome, deps: SettleDeps
   const flow = await flowOfRequest(messageId, deps.rows)
   if (!flow || !awaitsOutcome(flow.value)) return
   const { person, by, request } = flow.value
-  const operation = request?.operation
-  const outcome = toldAs(lateOutcome(found, operation ?? 'reset', person?.signIn), operation)
+  const asked = request?.operation ?? 'reset'
+  const outcome = toldAs(lateOutcome(found, asked, person?.signIn), request?.operation)
   try {
     await saveFlow(flow, { state: stateAfter(outcome, request?.from), outcome }, deps)
   } catch (error) {
     if (isFault(error, 'STORE_CONFLICT')) return settle(messageId, found, deps)
     throw error
   }
-  const what = { operation: operation ?? (by === undefined ? 'reset' : 'adminReset'), outcome: outcome.kind } as const
+  const what = { operation: request?.operation ?? (by === undefined ? 'reset' : 'adminReset'), outcome: outcome.kind } as const
   deps.steps.add({ event: 'settled', request: messageId, flow: flow.id, ...what, subject: person?.id, who: by })
   // Who reset somebody else's password is told by the audit; the person did not ask for it.
-  if (by === undefined) await tell(person?.id, outcome, deps)
+  if (by === undefined) await tell(person?.id, outcome, asked, deps)
 }
 
 /** The outcome is recorded; a mail that cannot be sent is logged and does not undo that. */
-async function tell(personId: string | undefined, outcome: Outcome, { people, mail, log }: SettleDeps): Promise<void> {
+async function tell(personId: string | undefined, outcome: Outcome, asked: Asked, { people, mail, log }: SettleDeps): Promise<void> {
   try {
     const person = personId === undefined ? undefined : await people.byId(personId)
-    if (person?.mailAddress !== undefined) await mail.sendOutcome(person.mailAddress, outcome)
+    if (person?.mailAddress !== undefined) await mail.sendOutcome(person.mailAddress, outcome, asked)
   } catch (error) {
     log('handlerFailed', { route: 'settle', fault: faultWord(error) })
   }

@@ -14,6 +14,7 @@ import { deliverChallenge } from '../gates/deliver.ts'
 import type { Call } from '../http/edge.ts'
 import { type Macs, openMacs } from '../keys/mac.ts'
 import { startTestCloud, type TestCloud } from '../keys/test-cloud.ts'
+import type { Asked } from '../mail/texts.ts'
 import { createCheckPassword } from '../policy/check.ts'
 import { defaultPolicy, type Policy } from '../policy/row.ts'
 import type { Writeback } from '../relay/agents.ts'
@@ -43,7 +44,9 @@ export const ada: TestPerson = {
   enabled: true,
 }
 
-export type Mailed = { kind: 'code'; to: string; code: string; validMinutes: number } | { kind: 'outcome'; to: string; outcome: Outcome }
+export type Mailed =
+  | { kind: 'code'; to: string; code: string; validMinutes: number }
+  | { kind: 'outcome'; to: string; outcome: Outcome; asked: Asked }
 
 export interface TestFlow {
   id: string
@@ -126,7 +129,7 @@ export async function startTestReset() {
     roles: { isAdministrator: async () => world.administrator },
     mail: {
       sendCode: async (to: string, code: string, validMinutes: number) => void mailed.push({ kind: 'code', to, code, validMinutes }),
-      sendOutcome: async (to: string, outcome: Outcome) => void mailed.push({ kind: 'outcome', to, outcome }),
+      sendOutcome: async (to: string, outcome: Outcome, asked: Asked) => void mailed.push({ kind: 'outcome', to, outcome, asked }),
     },
     log: (event: EventName, fields: Fields = {}) => void logged.push({ event, fields }),
     steps: { add: (step: Omit<Step, 'at'>) => void steps.push(step), count: (event: CountedName) => void steps.push({ event }) },

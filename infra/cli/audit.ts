@@ -1,6 +1,6 @@
 /** `audit`: what administrators did and the steps of people, as text a page at a time, or all of it as a file. */
-import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, json, plain, refusal, UsageError, when } from './command.ts'
+import type { Told } from '../../shared/manage.ts'
+import { type Command, exitCodes, type Given, json, listIn, plain, refusal, UsageError, when } from './command.ts'
 
 /** Flags that go to the API as they are. */
 export const filters = ['from', 'to', 'who', 'subject', 'action', 'outcome', 'flow', 'request'] as const
@@ -28,7 +28,7 @@ async function showPage(given: Given): Promise<number> {
   const refused = refusal(answer, given)
   if (refused !== undefined) return refused
   given.io.print(given.json ? json(answer.body) : textOf(answer.body).join('\n'))
-  return answer.body.rejected > 0 ? exitCodes.failed : exitCodes.done
+  return Number(answer.body['rejected']) > 0 ? exitCodes.failed : exitCodes.done
 }
 
 /** Page after page, the head of a CSV once. */
@@ -55,18 +55,14 @@ const harmless = (text: string) => text.replace(/\r?\n$/, '').replaceAll(/[^\P{C
 const somebodyElse = (rejected: unknown) =>
   `${plain(rejected)} entry or entries here were not written by the service: somebody else writes to its tables.`
 
-type Body = ManageAnswer['body']
-
-const textOf = ({ entries, rejected, next }: Body): string[] => [
-  ...(Array.isArray(entries) ? entries : []).map(
-    (entry: Body) => `${when(entry.at)}  ${entry.role === undefined ? stepText(entry) : actText(entry)}`,
-  ),
-  ...(rejected > 0 ? [somebodyElse(rejected)] : []),
+const textOf = ({ entries, rejected, next }: Told): string[] => [
+  ...listIn(entries).map((entry) => `${when(entry['at'])}  ${entry['role'] === undefined ? stepText(entry) : actText(entry)}`),
+  ...(Number(rejected) > 0 ? [somebodyElse(rejected)] : []),
   ...(next ? [`Older ones: npm run admin -- audit --before ${plain(next)}`] : []),
 ]
 
-const actText = ({ who, role, action, subject, reason, outcome, request }: Body): string =>
+const actText = ({ who, role, action, subject, reason, outcome, request }: Told): string =>
   `${plain(who)} (${plain(role).replace('Writeback.', '')})  ${plain(action)}${subject ? ` ${plain(subject)}` : ''}: ${plain(outcome)}${request ? `, request ${plain(request)}` : ''}${reason ? `  "${plain(reason)}"` : ''}`
 
-const stepText = ({ at: _, event, id, ...facts }: Body): string =>
+const stepText = ({ at: _, event, id, ...facts }: Told): string =>
   [`${plain(id)} ${plain(event)}`, ...Object.entries(facts).map(([name, value]) => `${plain(name)} ${plain(value)}`)].join('  ')

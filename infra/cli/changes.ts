@@ -3,8 +3,8 @@
  * followed until the new keys are in use or it was abandoned; ending the old ones is left to the timer.
  */
 import { isFault } from '../../shared/fault.ts'
-import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, json, plain, refusal, UsageError } from './command.ts'
+import type { Told } from '../../shared/manage.ts'
+import { type Command, exitCodes, type Given, json, objectIn, plain, refusal, UsageError } from './command.ts'
 import { runText } from './reads.ts'
 
 interface Change {
@@ -74,8 +74,9 @@ const commandOf = (name: string, { usage, summary, warning, request }: Change): 
     const answer = await manage.call(method, path, { ...body, reason })
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
-    if (answer.status === 202 && given.wait) return follow(answer.body.run, given)
-    io.print(given.json ? json(answer.body) : answer.status === 202 ? `Begun: ${runText(answer.body.run)}` : doneText(name, answer.body))
+    const run = objectIn(answer.body['run'])
+    if (answer.status === 202 && given.wait) return follow(run, given)
+    io.print(given.json ? json(answer.body) : answer.status === 202 ? `Begun: ${runText(run)}` : doneText(name, answer.body))
     return answer.status === 202 ? exitCodes.underWay : exitCodes.done
   },
 })
@@ -86,25 +87,25 @@ async function confirmed(name: string, warning: string, { yes, io }: Given): Pro
   return (await io.ask(`${warning} Type "${name}" to go on: `)).trim() === name
 }
 
-function doneText(name: string, body: ManageAnswer['body']): string {
-  if (typeof body.on === 'boolean') return `Password writeback is ${body.on ? 'on' : 'off'}.`
-  return name === 'relink' ? `Linked anew${body.changed ? '' : '; nothing had changed'}: ${plain(body.user)}` : 'Done.'
+function doneText(name: string, { on, changed, user }: Told): string {
+  if (typeof on === 'boolean') return `Password writeback is ${on ? 'on' : 'off'}.`
+  return name === 'relink' ? `Linked anew${changed ? '' : '; nothing had changed'}: ${plain(user)}` : 'Done.'
 }
 
 const pollMs = 3_000
 /** Two ticks of the timer that takes up what the call left, and a little. */
 const patienceMs = 35 * 60_000
 /** The pointer names the new versions from here on (functions/keys/run.ts). */
-const adopted = ['overlap', 'rewrite', 'disable', 'done']
-const abandoned = ['abandon', 'abandoned']
-const isSettled = ({ step }: ManageAnswer['body']): boolean => adopted.includes(step) || abandoned.includes(step)
+const adopted: readonly unknown[] = ['overlap', 'rewrite', 'disable', 'done']
+const abandoned: readonly unknown[] = ['abandon', 'abandoned']
+const isSettled = ({ step }: Told): boolean => adopted.includes(step) || abandoned.includes(step)
 
 /** Shows each step once. A passing fault of the API is no end: the run goes on without us. */
-async function follow(run: ManageAnswer['body'], given: Given): Promise<number> {
+async function follow(run: Told, given: Given): Promise<number> {
   const { manage, io, clock } = given
   const until = clock.monotonic() + patienceMs
   let shown = ''
-  const show = (current: ManageAnswer['body']) => {
+  const show = (current: Told) => {
     const text = runText(current)
     if (text !== shown) io.tell(text)
     shown = text
@@ -117,8 +118,8 @@ async function follow(run: ManageAnswer['body'], given: Given): Promise<number> 
     if (answer === undefined || answer.status >= 500) continue
     const refused = refusal(answer, given)
     if (refused !== undefined) return refused
-    const current = answer.body.run
-    if (current?.id !== run.id) return ended('taken over by another run', run, given)
+    const current = objectIn(answer.body['run'])
+    if (current['id'] !== run['id']) return ended('taken over by another run', run, given)
     show(current)
     if (isSettled(current)) return settled(current, given)
   }
@@ -131,21 +132,21 @@ function passing(error: unknown): undefined {
   if (!isFault(error, 'API_UNAVAILABLE')) throw error
 }
 
-async function settled(run: ManageAnswer['body'], given: Given): Promise<number> {
-  if (abandoned.includes(run.step)) return ended('abandoned', run, given)
-  if (run.why !== 'enable') return ended(undefined, run, given)
+async function settled(run: Told, given: Given): Promise<number> {
+  if (abandoned.includes(run['step'])) return ended('abandoned', run, given)
+  if (run['why'] !== 'enable') return ended(undefined, run, given)
   // Whoever switched it off meanwhile had the last word.
   const answer = await given.manage.call('GET', 'writeback')
   const refused = refusal(answer, given)
   if (refused !== undefined) return refused
   given.io.print(given.json ? json(answer.body) : doneText('enable', answer.body))
-  return answer.body.on ? exitCodes.done : exitCodes.failed
+  return answer.body['on'] ? exitCodes.done : exitCodes.failed
 }
 
-function ended(failure: string | undefined, run: ManageAnswer['body'], { io, json: asJson }: Given): number {
+function ended(failure: string | undefined, run: Told, { io, json: asJson }: Given): number {
   if (asJson) io.print(json({ run }))
   else if (failure !== undefined) io.print(`Not done: ${failure}.`)
-  else io.print(run.step === 'done' ? 'Done.' : 'Done. The old versions are disabled when their overlap is over.')
+  else io.print(run['step'] === 'done' ? 'Done.' : 'Done. The old versions are disabled when their overlap is over.')
   return failure === undefined ? exitCodes.done : exitCodes.failed
 }
 

@@ -8,7 +8,7 @@ import { type Given, UsageError } from './command.ts'
 import { commands, run } from './run.ts'
 
 type Answer = ManageAnswer | Fault
-const ok = (body: object, status = 200): ManageAnswer => ({ status, body })
+const ok = (body: ManageAnswer['body'], status = 200): ManageAnswer => ({ status, body })
 
 /** A command against an API that answers these, one after the other; the last again and again. */
 async function given(name: string, answers: Answer[], over: Partial<Given> = {}, typed?: string) {

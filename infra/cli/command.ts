@@ -1,6 +1,6 @@
 /** What every command of `npm run admin` is: a line of help, what it is given, and how it ends. */
 import type { Clock } from '../../shared/clock.ts'
-import type { Manage, ManageAnswer } from '../../shared/manage.ts'
+import { isObject, type Manage, type ManageAnswer, type Told } from '../../shared/manage.ts'
 import type { Filters } from './audit.ts'
 
 /** Those of sysexits.h, where one fits. */
@@ -53,11 +53,16 @@ export const json = (value: unknown): string =>
   )
 export const when = (ms: unknown): string => (typeof ms === 'number' && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : plain(ms))
 
+/** What should be an object, or a list of such; what is none has nothing in it. */
+export const objectIn = (value: unknown): Told => (isObject(value) ? value : {})
+export const listIn = (value: unknown): Told[] => (Array.isArray(value) ? value.map(objectIn) : [])
+
 /** Undefined: a success, which the caller shows. */
 export function refusal({ status, body }: ManageAnswer, { io, json: asJson }: Pick<Given, 'io' | 'json'>): number | undefined {
   if (status < 300) return undefined
   if (asJson) io.print(json(body))
-  io.tell(`Refused: ${plain(body?.title ?? `status ${status}`)} (${plain(body?.code ?? status)})`)
-  if (body?.code === 'signInAgain') io.tell('Use a fresh browser session (a private window): an older sign-in there does not count.')
+  const { title = `status ${status}`, code = status } = body
+  io.tell(`Refused: ${plain(title)} (${plain(code)})`)
+  if (code === 'signInAgain') io.tell('Use a fresh browser session (a private window): an older sign-in there does not count.')
   return status === 401 || status === 403 ? exitCodes.notPermitted : exitCodes.failed
 }

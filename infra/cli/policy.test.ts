@@ -3,13 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { ManageAnswer } from '../../shared/manage.ts'
 import { virtualClock } from '../../test/virtual-clock.ts'
 import { type Given, UsageError } from './command.ts'
 import { policy } from './policy.ts'
 
 const stored = { gates: 1, offered: ['mailCode', 'totp'], eligibleGroup: null, bannedWords: [], breachCheck: false, auditDays: 180 }
 
-async function given(args: string[], over: Partial<Given> = {}, put = { status: 200, body: { ...stored, gates: 2 } as object }) {
+async function given(
+  args: string[],
+  over: Partial<Given> = {},
+  put = { status: 200, body: { ...stored, gates: 2 } as ManageAnswer['body'] },
+) {
   const asked: unknown[][] = []
   const printed: string[] = []
   const call: Given['manage']['call'] = async (...request) => {

@@ -1,16 +1,11 @@
 /** Commands that change nothing: status, keys, audit. */
-import type { ManageAnswer } from '../../shared/manage.ts'
+import type { Told } from '../../shared/manage.ts'
 import { audit } from './audit.ts'
-import { type Command, exitCodes, type Given, json, plain, refusal, UsageError, when } from './command.ts'
+import { type Command, exitCodes, type Given, json, listIn, objectIn, plain, refusal, UsageError, when } from './command.ts'
 import { verdictText, verify as verifyChain } from './verify.ts'
 
 /** One answer, as JSON or as text. */
-async function show(
-  given: Given,
-  path: string,
-  text: (body: ManageAnswer['body']) => string[],
-  verdict = (_: ManageAnswer['body']) => true,
-) {
+async function show(given: Given, path: string, text: (body: Told) => string[], verdict = (_: Told) => true) {
   const answer = await given.manage.call('GET', path)
   const refused = refusal(answer, given)
   if (refused !== undefined) return refused
@@ -18,47 +13,58 @@ async function show(
   return verdict(answer.body) ? exitCodes.done : exitCodes.failed
 }
 
-const list = (value: unknown): ManageAnswer['body'][] => (Array.isArray(value) ? value : [])
+export const runText = ({ why, id, step, startedAt, problem }: Told): string =>
+  `${plain(why)} ${plain(id)}: ${plain(step)}, since ${when(startedAt)}${problem ? `; ${plain(problem)}` : ''}`
 
-export const runText = (run: ManageAnswer['body']): string =>
-  `${plain(run.why)} ${plain(run.id)}: ${plain(run.step)}, since ${when(run.startedAt)}${run.problem ? `; ${plain(run.problem)}` : ''}`
+function runTexts({ run }: Told): string[] {
+  if (!run) return []
+  const { step } = objectIn(run)
+  return [`${step === 'done' || step === 'abandoned' ? 'Last run' : 'Under way'}: ${runText(objectIn(run))}`]
+}
 
-function agentText(agent: ManageAnswer['body']): string {
-  const facts = [agent.revoked && 'revoked', agent.stopping && 'stopping', !agent.linkProven && 'link not proven'].filter(Boolean)
-  const unreachable = list(agent.domains).filter(({ reachable }) => !reachable).length
+function agentText({ agent, version, heardAt, revoked, stopping, linkProven, domains, counters }: Told): string {
+  const facts = [revoked && 'revoked', stopping && 'stopping', !linkProven && 'link not proven'].filter(Boolean)
+  const unreachable = listIn(domains).filter(({ reachable }) => !reachable).length
   if (unreachable > 0) facts.push(`${unreachable} domain(s) not reachable`)
-  const { handled, changed, refused, unknown } = agent.counters ?? {}
+  const { handled, changed, refused, unknown } = objectIn(counters)
   const counted =
     handled === undefined
       ? ''
       : `  ${plain(handled)} handled: ${plain(changed)} changed, ${plain(refused)} refused, ${plain(unknown)} unknown`
-  return `  ${plain(agent.agent)}  ${plain(agent.version)}  heard ${when(agent.heardAt)}${counted}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`
+  return `  ${plain(agent)}  ${plain(version)}  heard ${when(heardAt)}${counted}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`
 }
 
-const statusText = (body: ManageAnswer['body']): string[] => [
-  `Password writeback is ${body.on ? 'on' : 'off'} since ${when(body.since)} (${[body.reason, body.by && `by ${body.by}`].filter(Boolean).map(plain).join(', ')}); the service reads "${plain(body.writeback)}".`,
-  `${list(body.agents).length} agent(s):`,
-  ...list(body.agents).map(agentText),
-  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
-]
+function statusText(body: Told): string[] {
+  const { on, since, reason, by, writeback, agents } = body
+  return [
+    `Password writeback is ${on ? 'on' : 'off'} since ${when(since)} (${[reason, by && `by ${by}`].filter(Boolean).map(plain).join(', ')}); the service reads "${plain(writeback)}".`,
+    `${listIn(agents).length} agent(s):`,
+    ...listIn(agents).map(agentText),
+    ...runTexts(body),
+  ]
+}
 
-const keyText = ({ name, version, state, createdAt }: ManageAnswer['body']) =>
+const keyText = ({ name, version, state, createdAt }: Told) =>
   `  ${plain(name).padEnd(13)}${plain(state).padEnd(9)}${plain(version)}  made ${when(createdAt)}`
 
-const keysText = (body: ManageAnswer['body']): string[] => [
-  ...list(body.keys).map(keyText),
-  `Next rollover: ${when(body.nextRolloverAt)}`,
-  ...(body.run ? [`${['done', 'abandoned'].includes(body.run.step) ? 'Last run' : 'Under way'}: ${runText(body.run)}`] : []),
-  'History:',
-  ...list(body.history).map(
-    (each) => `  ${when(each.at)}  ${plain(each.kind).padEnd(10)}${plain(each.why)}: ${plain(each.reason)}, by ${plain(each.by)}`,
-  ),
-  ...chainText(body),
-]
+const recordText = ({ at, kind, why, reason, by }: Told) =>
+  `  ${when(at)}  ${plain(kind).padEnd(10)}${plain(why)}: ${plain(reason)}, by ${plain(by)}`
 
-const chainText = ({ chain }: ManageAnswer['body']): string[] => [
-  `The chain of evidence is ${plain(chain?.state)}; its head is ${plain(chain?.head)}.`,
-  ...list(chain?.problems).map((problem) => `  ${plain(problem)}`),
+function keysText(body: Told): string[] {
+  const { keys, nextRolloverAt, history, chain } = body
+  return [
+    ...listIn(keys).map(keyText),
+    `Next rollover: ${when(nextRolloverAt)}`,
+    ...runTexts(body),
+    'History:',
+    ...listIn(history).map(recordText),
+    ...chainText(objectIn(chain)),
+  ]
+}
+
+const chainText = ({ state, head, problems }: Told): string[] => [
+  `The chain of evidence is ${plain(state)}; its head is ${plain(head)}.`,
+  ...(Array.isArray(problems) ? problems : []).map((problem) => `  ${plain(problem)}`),
 ]
 
 export const reads: Record<'status' | 'keys' | 'audit', Command> = {

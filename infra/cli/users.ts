@@ -2,8 +2,8 @@
  * `users reset|unlock|check USER`: for somebody else, by object id. A generated password is printed once, and kept nowhere; none
  * is taken from the command line, where others read it.
  */
-import type { ManageAnswer } from '../../shared/manage.ts'
-import { type Command, exitCodes, json, plain, refusal, UsageError } from './command.ts'
+import type { Told } from '../../shared/manage.ts'
+import { type Command, exitCodes, json, objectIn, plain, refusal, UsageError } from './command.ts'
 
 const paths: Readonly<Record<string, string>> = { reset: 'password', unlock: 'unlock', check: 'check' }
 
@@ -23,20 +23,17 @@ export const users: Command = {
     const refused = refusal(answer, given)
     if (refused === undefined) io.print(given.json ? json(answer.body) : textOf(answer.body))
     // It may count all the same: where the outcome is unknown, this is the only time that it is seen.
-    else if (answer.body?.newPassword !== undefined && !given.json) io.print(passwordText(answer.body))
+    else if ('newPassword' in answer.body && !given.json) io.print(passwordText(answer.body))
     return refused ?? exitCodes.done
   },
 }
 
-type Body = ManageAnswer['body']
+const passwordText = ({ newPassword }: Told) => `Password, shown this once: ${plain(newPassword)}`
+function textOf(body: Told): string {
+  const { title, policy } = body
+  const password = 'newPassword' in body ? [passwordText(body)] : []
+  return [plain(title), ...password, ...(policy === undefined ? [] : [policyText(objectIn(policy))])].join('\n')
+}
 
-const passwordText = ({ newPassword }: Body) => `Password, shown this once: ${plain(newPassword)}`
-const textOf = (body: Body): string =>
-  [plain(body.title), ...(body.newPassword === undefined ? [] : [passwordText(body)]), ...policyText(body.policy)].join('\n')
-
-const policyText = (policy: Body): string[] =>
-  policy === undefined
-    ? []
-    : [
-        `Rules: ${plain(policy.minLength)} characters at least, ${plain(policy.historyLength)} earlier ones remembered, complexity ${policy.complexity ? 'on' : 'off'}, minimum age ${plain(policy.minAgeMinutes)} min`,
-      ]
+const policyText = ({ minLength, historyLength, complexity, minAgeMinutes }: Told): string =>
+  `Rules: ${plain(minLength)} characters at least, ${plain(historyLength)} earlier ones remembered, complexity ${complexity ? 'on' : 'off'}, minimum age ${plain(minAgeMinutes)} min`

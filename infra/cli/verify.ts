@@ -5,8 +5,8 @@
  * before is what even somebody with the functions' rights cannot fit a chain to (docs/keys.md, Evidence).
  */
 import { beginning, type EvidenceRecord, headOf, headText, parseHead, problemsOf } from '../../shared/evidence.ts'
-import type { ManageAnswer } from '../../shared/manage.ts'
-import { plain, UsageError } from './command.ts'
+import type { Told } from '../../shared/manage.ts'
+import { objectIn, plain, UsageError } from './command.ts'
 
 export interface Finding {
   problems: string[]
@@ -15,13 +15,14 @@ export interface Finding {
   records: number
 }
 
-export function verify({ history, chain }: ManageAnswer['body'], noted: string | undefined): Finding {
+export function verify({ history, chain }: Told, noted: string | undefined): Finding {
   if (noted !== undefined && parseHead(noted) === undefined) throw new UsageError('--head takes a number, a point and 64 hex digits')
   const records: EvidenceRecord[] = Array.isArray(history) ? history : []
-  const told: string[] = Array.isArray(chain?.problems) ? chain.problems.map(plain) : []
+  const { state, problems } = objectIn(chain)
+  const told: string[] = Array.isArray(problems) ? problems.map(plain) : []
   const anchors = noted === undefined ? [] : [{ head: noted, where: 'the head that you noted' }]
   const found = problemsOf(records, anchors)
-  const silent = chain?.state !== 'intact' && told.length === 0 ? ['the service says that the chain is not intact'] : []
+  const silent = state !== 'intact' && told.length === 0 ? ['the service says that the chain is not intact'] : []
   const last = records.at(-1)
   return {
     problems: [...new Set([...told, ...silent, ...found])],

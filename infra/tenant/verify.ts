@@ -2,7 +2,7 @@
  * `verify`: after a deployment, whether the tenant is what infra/topology.ts says: rights in both directions, queues, permissions of
  * Graph, agents that are heard and have proved the keys; and with --user one real reset, by the API's own way.
  */
-import { exitCodes } from '../cli/command.ts'
+import { exitCodes, listIn } from '../cli/command.ts'
 import { type IdentityName, identities, type Queue, queues } from '../topology.ts'
 import type { Json } from './az.ts'
 import { type Given, groupOf, inSubscription, output, type TenantCommand } from './command.ts'
@@ -146,8 +146,8 @@ async function graphWrong(given: Given, principal: string): Promise<string | und
 async function agentsWrong(given: Given): Promise<string | undefined> {
   const { status, body } = await (await given.manage()).call('GET', 'writeback')
   if (status !== 200) return `the API answered ${status}`
-  if (!body.on) return 'password writeback is off: npm run admin -- enable'
-  const agents: Json[] = body.agents
+  if (!body['on']) return 'password writeback is off: npm run admin -- enable'
+  const agents = listIn(body['agents'])
   if (agents.length === 0) return 'no agent is heard'
   const wrong = agents.filter(({ linkProven, revoked }) => !linkProven || revoked).map(({ agent }) => agent)
   return wrong.length === 0 ? undefined : `revoked, or has not proved the keys: ${wrong.join(', ')}`

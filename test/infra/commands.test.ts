@@ -347,7 +347,7 @@ describe('verify finds', () => {
   })
 
   const agent = { agent: 'a', linkProven: true, revoked: false }
-  it.each<[string, object, number]>([
+  it.each<[string, ManageAnswer['body'], number]>([
     ['an agent that is heard', { on: true, agents: [agent] }, 0],
     ['writeback that is off', { on: false, agents: [agent] }, 1],
     ['no agent', { on: true, agents: [] }, 1],

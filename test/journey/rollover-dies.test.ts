@@ -35,7 +35,7 @@ function keysOf(system: System) {
     void system.parts.entra.call('signIn', code, 'ada.admin@corp.example.test', {})
   }
   const manage = openManage({ url: system.url, tenantId: system.tenantId, clientId, api, authority, ca: system.ca, prompt })
-  return async () => (await manage.call('GET', 'keys')).body
+  return async () => (await manage.call('GET', 'keys')).body as { run: { step: string }; chain: { state: string } }
 }
 
 let served = 0

@@ -22,7 +22,7 @@ const malformedJson = problem(400, 'malformedJson', 'The body is not valid JSON.
 const lengthRequired = problem(411, 'lengthRequired', 'Send the body with its Content-Length, not in chunks.')
 const invalidBody = (...fields: string[]) => problem(400, 'invalidBody', 'The body does not have the expected fields.', { fields })
 const notJson = problem(415, 'notJson', 'Send the body as application/json.')
-const bodyTooLarge = problem(413, 'bodyTooLarge', 'The body is larger than 16 KB.')
+const bodyTooLarge = problem(413, 'bodyTooLarge', 'The body is larger than this call takes.')
 const foreignOrigin = problem(403, 'foreignOrigin', 'Calls from other sites are not accepted.')
 const unknownFlow = problem(404, 'unknownFlow', 'There is no such request, or it is not yours.')
 
