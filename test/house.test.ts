@@ -1,6 +1,8 @@
 /** Rules of the house that no linter knows. Each names the file that broke it. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 
 const root = new URL('..', import.meta.url)
@@ -50,6 +52,17 @@ describe('an SDK is imported in its adapter alone', () => {
 
 test('no file has two ideas in it', () => {
   expect(breaking(sources, ({ path, text }) => !isTest(path) && text.split('\n').length > 251)).toEqual([])
+})
+
+test('the service grows by decision (docs/decisions/0016), not by accident', async () => {
+  const options = { bundle: true, packages: 'external', metafile: true, write: false, platform: 'node', outdir: 'none' } as const
+  const { metafile } = await build({ ...options, entryPoints: ['agent/main.ts'], absWorkingDir: fileURLToPath(root) })
+  const loaded = product.filter(({ path }) => path in metafile.inputs)
+  const lines = loaded.filter(({ path }) => path.startsWith('agent/')).flatMap(({ text }) => withoutComments(text).split('\n'))
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.filter(({ path }) => !path.startsWith('node:')))
+  expect(loaded.filter(({ path }) => path.startsWith('agent/ctl/'))).toEqual([])
+  expect(lines.filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(3_700)
+  expect(new Set(imports.map(({ path }) => path)).size).toBeLessThanOrEqual(12)
 })
 
 test('every file says what it owns', () => {
