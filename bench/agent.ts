@@ -1,7 +1,7 @@
 /** `npm run bench -- agent`: what an agent costs a server: memory after 100 resets, processor time while idle, time to start. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { round } from './figures.ts'
 import { extraUsersOf, passGates, submit } from './people.ts'
 

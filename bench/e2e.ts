@@ -8,7 +8,7 @@
 import { Client } from 'ldapts'
 import { change, PolicyHints, reset } from '../local/directory/testing.ts'
 import type { ResetFlow } from '../local/reset-client.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { round, type Spread, spread, timed } from './figures.ts'
 import { extraUsersOf, passGates, submit } from './people.ts'
 

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { AgentProcess } from '../local/agent.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { memoryKb } from './agent.ts'
 import { round } from './figures.ts'
 import { type Answers, keysOf, openBus, readAnswers, sendAll } from './fuzz-ends.ts'

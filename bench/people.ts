@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import { codeIn, type ResetFlow, startReset } from '../local/reset-client.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 
 const gatesAtOnce = 6
 

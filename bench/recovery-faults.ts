@@ -5,7 +5,7 @@
  * `lasting`: the fault stays for a while, in which people go on trying.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 
 const lastingMs = 5_000
 const lasting = () => sleep(lastingMs)

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResetFlow } from '../local/reset-client.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { round } from './figures.ts'
 import { extraUsersOf, passGates, submit } from './people.ts'
 import { faults, type RecoveryFault } from './recovery-faults.ts'

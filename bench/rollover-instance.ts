@@ -15,7 +15,7 @@ import { createProbe, type Probe } from '../functions/relay/probe.ts'
 import { readSettings } from '../functions/settings.ts'
 import type { Rows } from '../functions/store/rows.ts'
 import { openTables } from '../functions/store/tables.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { type Clock, systemClock } from '../shared/clock.ts'
 
 export interface InstanceOptions {

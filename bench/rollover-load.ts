@@ -5,7 +5,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeIn, type ResetFlow, startReset } from '../local/reset-client.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { extraUsersOf, submit } from './people.ts'
 
 export interface Load {

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { readKeyVersion } from '../shared/envelope.ts'
 
 export interface Watch {

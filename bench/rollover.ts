@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Run, rules } from '../functions/keys/run.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { round, spread } from './figures.ts'
 import { type Instance, openInstance } from './rollover-instance.ts'
 import { type Load, startLoad } from './rollover-load.ts'

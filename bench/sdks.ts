@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { join } from 'node:path'
 import { end, spawnNode } from '../local/process.ts'
-import type { System } from '../local/system.ts'
+import type { System } from '../local/what-runs.ts'
 import { againstBare, type Interleaved, warmUps } from './e2e.ts'
 import { extraUsersOf } from './people.ts'
 

@@ -6,10 +6,11 @@ import { basename } from 'node:path'
 import { systemClock } from '../shared/clock.ts'
 import type { Times } from '../shared/times.ts'
 import { installAgent } from './agent.ts'
+import type { Credentials } from './credentials.ts'
 import { busConnectionString } from './credentials.ts'
 import type { RunningDirectory } from './directories.ts'
 import { makeCertificate } from './entra/certificate.ts'
-import type { Credentials, Parts, SystemOptions } from './system.ts'
+import type { Parts, SystemOptions } from './what-runs.ts'
 
 export interface Surroundings {
   options: Pick<SystemOptions, 'certificateAgeDays' | 'agentsReach' | 'identity'>

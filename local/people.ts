@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SampleForest, SampleUser } from './directory/seed.ts'
 import type { Person } from './entra/people.ts'
-import type { Domain } from './graph/operations.ts'
+import type { Domain } from './graph/shape.ts'
 import type { NewUser } from './graph/users.ts'
 
 const domainOf = (upn: string) => upn.split('@')[1] ?? ''

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { bindAs } from './bind.ts'
 import { codeIn, type HttpAnswer, startReset } from './reset-client.ts'
-import type { System } from './system.ts'
+import type { System } from './what-runs.ts'
 
 /** Throws with what went wrong; resolves when the bind with the new password was accepted and the old one's refused. */
 export async function showReset(system: System, print: (line: string) => void): Promise<void> {

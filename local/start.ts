@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { adminEnvironment } from './app.ts'
 import { showReset } from './show-reset.ts'
-import { type System, startSystem } from './system.ts'
+import { startSystem } from './system.ts'
+import type { System } from './what-runs.ts'
 
 const usage = `npm start -- [options]
 

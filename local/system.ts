@@ -5,86 +5,20 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type IdentityName, optionalGraph, queues } from '../infra/topology.ts'
-import { defaultTimes, type Times } from '../shared/times.ts'
+import { optionalGraph, queues } from '../infra/topology.ts'
+import { defaultTimes } from '../shared/times.ts'
 import { type AgentProcess, runAgent } from './agent.ts'
 import { appOf, settingsFor } from './app.ts'
-import type { BindTarget } from './bind.ts'
 import { loadOrMakeAuthority } from './ca.ts'
 import { busConnectionString, newCredentials, owners, principalsOf, sasRules } from './credentials.ts'
-import { type DirectoryKind, type RunningDirectory, startDirectoriesOf } from './directories.ts'
-import type { SampleForest } from './directory/seed.ts'
-import type { Administration } from './entra/people.ts'
+import { type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import { equipAgent } from './equip-agent.ts'
 import { asSignedIn, cloudDomains, cloudPeople, federated } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
 import { call } from './reset-client.ts'
 import { shownAddresses } from './stand-in.ts'
-
-export interface SystemOptions {
-  /** Certificates, logs and the agents' own folders; made if missing. */
-  folder: string
-  agents?: number
-  times?: Times
-  transport?: 'websockets' | 'tcp'
-  extraUsers?: number
-  directory?: DirectoryKind
-  /** 2: north beside corp, with people who are in both. 1 if absent. */
-  forests?: 1 | 2
-  /** How agents prove who they are to the bus and the vault: by certificate and token, or by SAS key and client secret. */
-  identity?: 'certificate' | 'sas'
-  /** How long ago the agents' certificates were made, which then are good for a year. */
-  certificateAgeDays?: number
-  /** What the first start of the deployment says; `on` if absent. */
-  writeback?: 'on' | 'off'
-  /** Application settings of the functions, beyond what follows from the stand-ins. */
-  settings?: Record<string, string>
-  /** How synchronized people sign in, unless their domain is federated: by password hash, or passed through (if absent). */
-  passwordHashSync?: boolean
-  /** Account names of people whose names in the cloud are in the federated domain. */
-  federated?: readonly string[]
-  /** The functions may set passwords in the cloud directory. */
-  cloudPasswords?: boolean
-  /** Functions and agents as they ship: bundled, with no node_modules beside them. */
-  bundled?: boolean
-  /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
-  agentScript?: string
-  agentsReach?(target: BindTarget): Promise<BindTarget>
-  /** First choice for what a person may want to open in a browser; any free ones if absent. */
-  ports?: { http: number; mail: number }
-  progress?(line: string): void
-}
-
-export type Parts = { [N in 'entra' | 'bus' | 'vault' | 'graph' | 'mail' | 'directory' | 'azurite' | 'host']: Remote<N> }
-
-export interface System {
-  folder: string
-  url: string
-  tenantId: string
-  /** Who may sign in as an administrator, and through what. */
-  administration: Administration
-  forest: SampleForest
-  directory: BindTarget
-  /** Every forest that runs; `forest`, `directory` and `parts.directory` are the first. */
-  forests: readonly RunningDirectory[]
-  parts: Parts
-  agents: AgentProcess[]
-  /** Client ids of the applications that agents have, in the order in which agents are started. */
-  agentIds: readonly string[]
-  ca: string
-  /** `Endpoint=…` for one identity, to speak to the bus as it would. */
-  busConnectionString(identity: IdentityName, transport: 'websockets' | 'tcp'): string
-  /** Installs (once) and runs one more agent. */
-  startAgent(name?: string): Promise<AgentProcess>
-  /** The same installation again (folder, identity, journal), as a supervisor would start it. */
-  startAgain(name: string): Promise<AgentProcess>
-  /** What the function app finds in its environment: whoever has the same is another instance of it. */
-  functionsEnvironment: Record<string, string>
-  /** The function app dies as in a crash; `comeBack` starts it again, at the same address. */
-  killHost(): Promise<{ comeBack(): Promise<void> }>
-  close(): Promise<void>
-}
+import type { Parts, System, SystemOptions } from './what-runs.ts'
 
 const spareAgents = 4
 const loopback = { commonName: 'localhost', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] }
@@ -230,8 +164,6 @@ type Begin = <N extends keyof Parts>(
   options: Parameters<typeof startPart<N>>[1],
   environment?: Record<string, string>,
 ) => Promise<Remote<N>>
-export type Credentials = ReturnType<typeof newCredentials>
-
 /** Once the functions have heard every agent that was started, at the latest after a minute. */
 async function isUp({ url, agents }: System): Promise<void> {
   await Promise.all(agents.map((agent) => agent.event('heartbeat')))

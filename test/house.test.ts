@@ -1,6 +1,7 @@
 /** Rules of the house that no linter knows. Each names the file that broke it. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
@@ -63,6 +64,25 @@ test('the service grows by decision (docs/decisions/0016), not by accident', asy
   expect(loaded.filter(({ path }) => path.startsWith('agent/ctl/'))).toEqual([])
   expect(lines.filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(3_700)
   expect(new Set(imports.map(({ path }) => path)).size).toBeLessThanOrEqual(12)
+})
+
+test('no file leads back to itself, types included', () => {
+  const imports = new Map(
+    sources.map(({ path, text }) => {
+      const names = [...withoutComments(text).matchAll(/ from '(\.[^']+)'/g)].map(([, name = '']) => posix.join(posix.dirname(path), name))
+      return [path, names] as const
+    }),
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' -> '))
+    if (done.has(path)) return
+    done.add(path)
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path])
+  }
+  for (const path of imports.keys()) visit(path, [])
+  expect(circles).toEqual([])
 })
 
 test('every file says what it owns', () => {

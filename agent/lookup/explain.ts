@@ -7,18 +7,24 @@
  * - cloud: the account names another cloud object (find.ts).
  * Asked for only after a look-up that found nothing, and never decides about a write.
  */
+import type { LinkCondition } from '../../shared/outcome.ts'
 import { consistencyGuid, isGuid, parseGuidAnchor, type User } from '../directory/account.ts'
+import type { Domains } from './connector-space.ts'
 import { isBelow } from './dn.ts'
-import type { FindDeps, Located } from './find.ts'
 import { domainOfRule, type Rule } from './rules.ts'
 
-type Deps = Pick<FindDeps, 'rules' | 'domains'>
+export type NotFound = { kind: 'userNotFound' } | { kind: 'notLinked'; condition: LinkCondition }
+
+interface Deps {
+  rules: readonly Rule[]
+  domains: Domains
+}
 type Finding = 'metaverse' | 'rule' | 'connectorSpace'
 
 /** The one that is nearest to a link comes first. */
 const nearest: readonly Finding[] = ['metaverse', 'rule', 'connectorSpace']
 
-export async function explain(sourceAnchor: string, deps: Deps): Promise<Located> {
+export async function explain(sourceAnchor: string, deps: Deps): Promise<NotFound> {
   const findings = (await Promise.all(viewsOf(deps.rules).map((rule) => lookWider(sourceAnchor, rule, deps)))).flat()
   const condition = nearest.find((each) => findings.includes(each))
   return condition === undefined ? { kind: 'userNotFound' } : { kind: 'notLinked', condition }

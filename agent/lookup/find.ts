@@ -7,19 +7,14 @@
  * its objectGUID. Otherwise every enabled rule is searched, all at once. Where no account is found, the reason is one of the
  * specification's four conditions (explain.ts), asked for only then.
  */
-import type { LinkCondition } from '../../shared/outcome.ts'
 import type { User } from '../directory/account.ts'
 import { byGuid, type ConnectorSpaceObject, carriers, type Domains, owner } from './connector-space.ts'
-import { explain } from './explain.ts'
+import { explain, type NotFound } from './explain.ts'
 import type { Links } from './links.ts'
 import { join } from './metaverse.ts'
 import type { Rule } from './rules.ts'
 
-export type Located =
-  | { kind: 'user'; user: User }
-  | { kind: 'userNotFound' }
-  | { kind: 'ambiguousUser' }
-  | { kind: 'notLinked'; condition: LinkCondition }
+export type Located = { kind: 'user'; user: User } | { kind: 'ambiguousUser' } | NotFound
 
 export interface FindDeps {
   rules: readonly Rule[]

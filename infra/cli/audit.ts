@@ -1,10 +1,6 @@
 /** `audit`: what administrators did and the steps of people, as text a page at a time, or all of it as a file. */
 import type { Told } from '../../shared/manage.ts'
-import { type Command, exitCodes, type Given, json, listIn, plain, refusal, UsageError, when } from './command.ts'
-
-/** Flags that go to the API as they are. */
-export const filters = ['from', 'to', 'who', 'subject', 'action', 'outcome', 'flow', 'request'] as const
-export type Filters = Partial<Record<(typeof filters)[number], string | undefined>>
+import { type Command, exitCodes, filters, type Given, json, listIn, plain, refusal, UsageError, when } from './command.ts'
 
 const formats = ['csv', 'jsonl']
 

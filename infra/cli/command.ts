@@ -1,10 +1,13 @@
 /** What every command of `npm run admin` is: a line of help, what it is given, and how it ends. */
 import type { Clock } from '../../shared/clock.ts'
 import { isObject, type Manage, type ManageAnswer, type Told } from '../../shared/manage.ts'
-import type { Filters } from './audit.ts'
 
 /** Those of sysexits.h, where one fits. */
 export const exitCodes = { done: 0, failed: 1, usage: 64, underWay: 75, notPermitted: 77 } as const
+
+/** Flags of `audit` that go to the API as they are. */
+export const filters = ['from', 'to', 'who', 'subject', 'action', 'outcome', 'flow', 'request'] as const
+export type Filters = Partial<Record<(typeof filters)[number], string | undefined>>
 
 export class UsageError extends Error {}
 

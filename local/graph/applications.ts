@@ -13,9 +13,10 @@ import type { Claims } from '../entra/verify.ts'
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
 import type { RegisteredApplication } from './directory.ts'
-import { decoded, type Graph, type Result } from './operations.ts'
+import { decoded } from './operations.ts'
 import { isProven } from './proof.ts'
 import { badRequest, denied, notFound, proofMissing } from './refusals.ts'
+import type { Graph, Result } from './shape.ts'
 
 const readers = ['Application.Read.All', 'Application.ReadWrite.All', 'Directory.Read.All']
 const writers = ['Application.ReadWrite.All']

@@ -13,9 +13,10 @@ import { listen, type WebAnswer, type WebRequest } from '../web.ts'
 import { answerApplication } from './applications.ts'
 import { openApplications } from './directory.ts'
 import { type Group, makeGroups, type NewGroup } from './groups.ts'
-import { answer, decoded, type Graph, type Result, type Tenant } from './operations.ts'
+import { answer, decoded } from './operations.ts'
 import { hashOf } from './passwords.ts'
 import { type Refusal, refusalAnswer, throttled, unauthorized, unavailable } from './refusals.ts'
+import type { Graph, Result, Tenant } from './shape.ts'
 import { type GraphUser, makeUsers, type NewUser } from './users.ts'
 
 export interface GraphOptions {

@@ -10,10 +10,10 @@
 import * as z from 'zod'
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
-import type { Graph, Result, Route } from './operations.ts'
 import { metadata, paged } from './page.ts'
 import { unknownOption } from './query.ts'
 import { badRequest, licenceRequired, notFound, type Refusal } from './refusals.ts'
+import type { Graph, Result, Route } from './shape.ts'
 
 const rolesReaders = ['RoleManagement.Read.Directory', 'RoleManagement.Read.All', 'Directory.Read.All']
 const eligibilityReaders = ['RoleEligibilitySchedule.Read.Directory', 'RoleManagement.Read.Directory', 'RoleManagement.Read.All']

@@ -4,56 +4,16 @@
  * Order of the checks is the real one: permission (403), query (400), object (404). What is
  * about groups and roles is in memberships.ts, about passwords in passwords.ts.
  */
-import type { Clock } from '../../shared/clock.ts'
 import type { Claims } from '../entra/verify.ts'
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
-import type { Applications } from './directory.ts'
-import type { Groups } from './groups.ts'
 import { membershipRoutes } from './memberships.ts'
 import { metadata, paged } from './page.ts'
 import { patchUser } from './passwords.ts'
 import { parseFilter, parseSelect, unknownOption } from './query.ts'
-import { badRequest, denied, noSegment, notFound, type Refusal } from './refusals.ts'
-import { project, type Users } from './users.ts'
-
-export interface Graph {
-  users: Users
-  applications: Applications
-  groups: Groups
-  /** Object ids. */
-  applicationAdministrators: Set<string>
-  /** Hashes of what was set in the cloud, by object id. */
-  passwords: Map<string, string>
-  tenant: Tenant
-  clock: Clock
-}
-
-/** Verified; the first one is the default. */
-export type Domain = { id: string; federated?: boolean }
-
-/** What is decided for a tenant as a whole. */
-export interface Tenant {
-  domains: Domain[]
-  organization: { id: string; displayName: string }
-  passwordHashSync: boolean
-  /** Passwords of synchronized users can be written in the cloud: rare. */
-  takesSynchronizedPasswords: boolean
-  /** Licensed for Privileged Identity Management. */
-  privilegedIdentityManagement: boolean
-  pageSize: number
-}
-
-export type Result = { kind: 'done'; status: number; body?: Json } | Refusal
-
-export interface Route {
-  method: string
-  /** `{key}` is an object id or a userPrincipalName. */
-  path: string
-  /** One of these application permissions is needed. */
-  roles: readonly string[]
-  run(graph: Graph, request: WebRequest, key: string): Result
-}
+import { badRequest, denied, noSegment, notFound } from './refusals.ts'
+import type { Domain, Graph, Result, Route } from './shape.ts'
+import { project } from './users.ts'
 
 const readUsers = ['User.Read.All', 'User.ReadWrite.All', 'Directory.Read.All']
 

@@ -1,8 +1,8 @@
 /** Collections in pages: `$top` of them or the tenant's own page size, and `@odata.nextLink` to the next (learn.microsoft.com/graph/paging). */
 import type { Json } from '../stand-in.ts'
 import type { WebRequest } from '../web.ts'
-import type { Graph, Result } from './operations.ts'
 import { badRequest } from './refusals.ts'
+import type { Graph, Result } from './shape.ts'
 
 export const metadata = 'https://graph.microsoft.com/v1.0/$metadata'
 

@@ -9,8 +9,8 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { WebRequest } from '../web.ts'
-import type { Graph, Result } from './operations.ts'
 import { badRequest, denied, notFound, onPremisesMastered, passwordTooWeak } from './refusals.ts'
+import type { Graph, Result } from './shape.ts'
 
 const profile = z.strictObject({
   passwordProfile: z.strictObject({

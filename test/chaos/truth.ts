@@ -1,7 +1,7 @@
 /** Whose password works, and which were ever written: read from the directory when all is quiet. */
 import { bindAs } from '../../local/bind.ts'
 import type { SampleUser } from '../../local/directory/seed.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import type { History } from './history.ts'
 import type { Workload } from './workload.ts'
 

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import { codeIn, type HttpAnswer, type ResetFlow, startReset } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import type { Effect, Other, Request, Told } from './history.ts'
 import type { Random } from './random.ts'
 

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it, vi } from 'vitest'
 import { spawnNode } from '../../local/process.ts'
 import { call } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { restart, submit } from './faults.fixture.ts'
 import { messagesSent, passGate, patience, personNamed, signIn, useSystem, whenUp } from './support.ts'
 

@@ -3,7 +3,7 @@
  */
 import { expect, it, vi } from 'vitest'
 import { call, type ResetFlow } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { messagesSent, passGate, personNamed, signIn, useSystem } from './support.ts'
 
 vi.setConfig({ testTimeout: 60_000 })

@@ -5,7 +5,7 @@
 import { expect, it, vi } from 'vitest'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import { call } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { about, kill, restart, submit, whenQueuesAreEmpty, writesOf } from './faults.fixture.ts'
 import { messagesSent, passGate, patience, personNamed, signIn, useSystem, whenUp } from './support.ts'
 

@@ -3,7 +3,7 @@
  * that is gone for a while, a directory that hangs up. Every answer stays true, and one message leads to one write.
  */
 import { expect, it, vi } from 'vitest'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { submit, whenQueuesAreEmpty, whenWritten, writesOf } from './faults.fixture.ts'
 import { messagesSent, passGate, patience, personNamed, signIn, useSystem } from './support.ts'
 

@@ -9,7 +9,7 @@ import { expect, vi } from 'vitest'
 import type { AgentProcess } from '../../local/agent.ts'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import type { HttpAnswer, ResetFlow } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { messagesSent, patience } from './support.ts'
 
 export interface Submitted {

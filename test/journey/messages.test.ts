@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it, vi } from 'vitest'
 import { call } from '../../local/reset-client.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { defaultTimes } from '../../shared/times.ts'
 import { passGate, patience, personNamed, signIn, useSystem } from './support.ts'
 

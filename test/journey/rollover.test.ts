@@ -4,7 +4,7 @@
  */
 import { expect, it, vi } from 'vitest'
 import { adminEnvironment } from '../../local/app.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 import { openManage } from '../../shared/manage.ts'
 import { restart } from './faults.fixture.ts'
 import { messagesSent, passGate, personNamed, signIn, useSystem } from './support.ts'

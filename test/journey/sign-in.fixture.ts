@@ -1,7 +1,7 @@
 /** An access token of a person, as a program gets it by device code; what they do in a browser is done by the tenant's control. */
 import https from 'node:https'
 import type { How } from '../../local/entra/sign-in.ts'
-import type { System } from '../../local/system.ts'
+import type { System } from '../../local/what-runs.ts'
 
 /** Through the program that has this scope of the API. */
 export async function tokenFor(system: System, scope: 'manage' | 'me', upn: string, how: How = {}): Promise<string> {

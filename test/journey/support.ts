@@ -11,7 +11,8 @@ import { afterAll, beforeAll, expect, vi } from 'vitest'
 import { bindAs } from '../../local/bind.ts'
 import type { SampleUser } from '../../local/directory/seed.ts'
 import { call, codeIn, type ResetFlow, startReset } from '../../local/reset-client.ts'
-import { type System, type SystemOptions, startSystem } from '../../local/system.ts'
+import { startSystem } from '../../local/system.ts'
+import type { System, SystemOptions } from '../../local/what-runs.ts'
 
 export const patience = { timeout: 20_000, interval: 50 }
 

@@ -8,11 +8,17 @@ import type { Secret } from '../../../shared/secret.ts'
 import { type Finding, failed, isFailed } from '../doctor/checks.ts'
 import { reportLines } from '../doctor/report.ts'
 import type { Asker } from './ask.ts'
-import type { AdministratorAnswers } from './page-sign-in.ts'
 import { type Parsed, parseSingle, problemOf, type Question } from './questions.ts'
 import type { Service } from './service.ts'
 import { type Json, textAt } from './settings-edit.ts'
 import { withSingle } from './settings-shape.ts'
+
+/** What the program that signs in must be told; `client` is among ADMIN_CLIENT_IDS of the function app. */
+export interface AdministratorAnswers {
+  url?: string | undefined
+  api?: string | undefined
+  client?: string | undefined
+}
 
 export interface Draft {
   settings: Json

@@ -10,13 +10,6 @@ import type { Teller } from './ask.ts'
 import { askValue, type Draft, type Kit } from './draft.ts'
 import { openService, parseUrl, type Service } from './service.ts'
 
-/** What the program that signs in must be told; `client` is among ADMIN_CLIENT_IDS of the function app. */
-export interface AdministratorAnswers {
-  url?: string | undefined
-  api?: string | undefined
-  client?: string | undefined
-}
-
 const wanted = (text: string) => (text === '' ? { problem: 'is needed' } : { value: text })
 
 export async function signIn(draft: Draft, kit: Kit): Promise<Draft> {

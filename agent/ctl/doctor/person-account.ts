@@ -2,14 +2,23 @@
  * What is refused before a write, for one account that was read: each cause its own line, where a request stops at the first
  * (agent/directory/diagnosis.ts decides there, and here too).
  */
+
 import type { Clock } from '../../../shared/clock.ts'
 import { faultWord } from '../../../shared/fault.ts'
 import { accountFlags, type User } from '../../directory/account.ts'
 import { hasExpired, tooYoung } from '../../directory/diagnosis.ts'
+import type { ForestSettings } from '../../directory/directory.ts'
+import type { Pdc } from '../../directory/pdc.ts'
 import { keepPolicies, type Policy } from '../../directory/policy.ts'
 import { type CheckId, type Finding, failed, passed, skipped, warned } from './checks.ts'
-import type { Served } from './person.ts'
 import { type Guarded, readGuarded, sidsOf, titles } from './subject.ts'
+
+export interface Served {
+  forest: ForestSettings
+  /** DNS name, lower case. */
+  domain: string
+  pdc: Pdc
+}
 
 export async function checkAccount(name: string, user: User, { forest, pdc }: Served, clock: Clock): Promise<Finding[]> {
   const isSet = (flag: number) => (user.accountControl & flag) !== 0

@@ -9,21 +9,14 @@ import { faultWord, isFault } from '../../../shared/fault.ts'
 import type { LinkCondition } from '../../../shared/outcome.ts'
 import { consistencyGuid, readAccount, searchAccounts, type User } from '../../directory/account.ts'
 import type { DirectorySettings, ForestSettings } from '../../directory/directory.ts'
-import { openPdc, type Pdc } from '../../directory/pdc.ts'
+import { openPdc } from '../../directory/pdc.ts'
 import { peopleNamed } from '../../directory/people.ts'
 import { bytesOf, readBase } from '../../directory/rows.ts'
 import { parseDn } from '../../lookup/dn.ts'
 import { find, type Located } from '../../lookup/find.ts'
 import { byPrecedence, domainOfRule, type Rule } from '../../lookup/rules.ts'
 import { type Finding, failed, passed, skipped } from './checks.ts'
-import { checkAccount, checkRights } from './person-account.ts'
-
-export interface Served {
-  forest: ForestSettings
-  /** DNS name, lower case. */
-  domain: string
-  pdc: Pdc
-}
+import { checkAccount, checkRights, type Served } from './person-account.ts'
 
 export async function checkPerson(name: string, { forests, rules, ldapMs }: DirectorySettings, clock: Clock): Promise<Finding[]> {
   const asked = forests.flatMap((forest) => forest.domains.map((domain) => serve(forest, domain, ldapMs, clock)))
