@@ -36,6 +36,7 @@ import { createRollover } from './keys/rollover.ts'
 import { shownRun } from './keys/run.ts'
 import { openVault } from './keys/vault.ts'
 import { openMail } from './mail/smtp.ts'
+import { resetPage } from './pages/reset-page.ts'
 import { openBreaches } from './policy/breach.ts'
 import { createCheckPassword } from './policy/check.ts'
 import { changePolicy, readPolicy } from './policy/manage.ts'
@@ -149,6 +150,7 @@ const handlers: { [N in RouteName]: HandlerFor<AuthOf<N>, BodyOf<N>> } = {
     attempts: openAttempts({ rows, clock }),
     refusalMs: settings.CHANGE_REFUSAL_MS,
   }),
+  resetPage,
   readReset: read({ ...flows, policies }),
   readRules: readRules({ ...sending, sealCheck: createSealCheck(sealing), inquire: asking.inquire }),
   ...openUsers({

@@ -15,6 +15,7 @@ const gate = text(32)
 const reason = z.string().trim().min(1).max(500)
 
 export const routes = [
+  { name: 'resetPage', method: 'GET', route: 'reset', auth: 'anonymous', body: undefined },
   { name: 'startReset', method: 'POST', route: 'reset', auth: 'anonymous', body: z.strictObject({ username: text(1024) }) },
   { name: 'challengeReset', method: 'POST', route: 'reset/{flow}/challenge', auth: 'anonymous', body: z.strictObject({ gate }) },
   { name: 'verifyReset', method: 'POST', route: 'reset/{flow}/verify', auth: 'anonymous', body: z.strictObject({ gate, code: text(64) }) },

@@ -6,7 +6,7 @@
  * The same sources under the same lockfile give the same bytes, wherever they lie.
  */
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 
@@ -44,6 +44,17 @@ const versionAlone: Plugin = {
   },
 }
 
+/** The function app has no file beside it: what the page is stands inside. */
+const pageInside: Plugin = {
+  name: 'page-inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /pages[/\\]html\.ts$/ }, async ({ path }) => {
+      const html = await readFile(join(dirname(path), 'reset.html'), 'utf8')
+      return { contents: `export const resetHtml = ${JSON.stringify(html)}`, loader: 'js' }
+    })
+  },
+}
+
 const options = {
   absWorkingDir: root,
   bundle: true,
@@ -56,7 +67,7 @@ const options = {
   legalComments: 'external',
   metafile: true,
   logLevel: 'warning',
-  plugins: [versionAlone],
+  plugins: [versionAlone, pageInside],
 } as const satisfies BuildOptions
 
 /** Writes all into `folder` (made if missing). */

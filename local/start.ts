@@ -106,6 +106,7 @@ function printAddresses(system: System): void {
   const connection = Object.entries(adminEnvironment(system)).map(([name, value]) => `${name}=${value}`)
   print(`
 Try it yourself:
+  the page         ${url}/api/reset
   API              ${url}/api/reset        (POST {"username": "${forest.users[1]?.upn}"}; then challenge, verify, password)
   status           ${url}/api/status
   mail that was sent  ${parts.mail.addresses.page}

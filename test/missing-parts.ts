@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Reporter } from 'vitest/node'
 import { readiness } from '../local/samba/samba.ts'
+import { browserPath } from './pages/browser.ts'
 
 function protonIsMissing(): boolean {
   try {
@@ -19,6 +20,7 @@ export class MissingParts implements Reporter {
     const missing = [
       ...(samba.kind === 'missing' ? [`${samba.what}: the directory contract ran against the stand-in alone`] : []),
       ...(protonIsMissing() ? ['python3-qpid-proton is not installed: no independent client spoke to the bus'] : []),
+      ...(browserPath() ? [] : ['there is no Chromium: nobody looked at the page for people']),
       ...(existsSync('/proc/self/mem') ? [] : ['/proc/self/mem is not there: nobody looked for dropped keys in a process']),
     ]
     for (const part of missing) process.stdout.write(`\n   NOT RUN  ${part}\n`)
