@@ -113,6 +113,9 @@ function pageTests(executablePath: string): void {
     await page.goto('about:blank')
     await page.goto(`${running().url}/api/reset#${'A'.repeat(19)}`)
     await says(/There is no such request, or it is not yours/)
+    await page.goto('about:blank')
+    await page.goto(`${running().url}/api/reset#../status`)
+    await shown('name')
   })
 
   test('what cannot be known is not called a success, and told when it is known', async () => {
