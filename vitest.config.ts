@@ -7,12 +7,12 @@ process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache
 
 // What is waited for comes: a second, the default, is a measure of the machine.
 const common = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
-const hosts = 'local/host/**/*.test.ts'
+const once = ['local/host/**/*.test.ts', 'local/entra/entra.test.ts']
 
 /**
- * Tests share what a worker has loaded: that saves a third of their time (the SDKs are large). Those of the functions host start
- * from nothing: its apps register themselves once per process. Journeys wait more than they work: three workers keep two
- * cores busy.
+ * Tests share what a worker has loaded: that saves a third of their time (the SDKs are large). A few start from nothing: the
+ * host's apps register themselves once per process, and the SDK keeps a managed identity's tokens for the whole of one.
+ * Journeys wait more than they work: three workers keep two cores busy.
  */
 export default defineConfig({
   test: {
@@ -25,10 +25,10 @@ export default defineConfig({
           name: 'shared',
           isolate: false,
           include: ['{functions,agent,shared,infra,local,test}/**/*.test.ts'],
-          exclude: [hosts],
+          exclude: once,
         },
       },
-      { test: { ...common, name: 'host', include: [hosts] } },
+      { test: { ...common, name: 'once', include: once } },
     ],
   },
 })
