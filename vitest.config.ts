@@ -7,19 +7,28 @@ process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache
 
 // What is waited for comes: a second, the default, is a measure of the machine.
 const common = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
+const once = ['local/host/**/*.test.ts', 'local/entra/entra.test.ts']
 
 /**
- * The product's own tests share what a worker has loaded: that saves a third of their time (the SDKs are large). Journeys and
- * stand-ins start from nothing: whole systems, and apps that register themselves once per process. They wait more than they
- * work: three workers keep two cores busy.
+ * Tests share what a worker has loaded: that saves a third of their time (the SDKs are large). A few start from nothing: the
+ * host's apps register themselves once per process, and the SDK keeps a managed identity's tokens for the whole of one.
+ * Journeys wait more than they work: three workers keep two cores busy.
  */
 export default defineConfig({
   test: {
     maxWorkers: 3,
     reporters: ['default', new MissingParts()],
     projects: [
-      { test: { ...common, name: 'product', isolate: false, include: ['{functions,agent,shared,infra}/**/*.test.ts'] } },
-      { test: { ...common, name: 'whole', include: ['{local,test}/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          name: 'shared',
+          isolate: false,
+          include: ['{functions,agent,shared,infra,local,test}/**/*.test.ts'],
+          exclude: once,
+        },
+      },
+      { test: { ...common, name: 'once', include: once } },
     ],
   },
 })

@@ -3,6 +3,7 @@ import { allOrNone } from './all-or-none.ts'
 import type { BindTarget } from './bind.ts'
 import type { Authority } from './ca.ts'
 import { type SampleForest, sampleForest, sharedPeople, withSharedPeople } from './directory/seed.ts'
+import { asRemote, startInside } from './inside.ts'
 import { type ProcessOptions, type Remote, startPart } from './process.ts'
 import { realms, type Samba, type SambaForest, startSamba } from './samba/samba.ts'
 
@@ -19,6 +20,8 @@ export interface RunningDirectory {
 interface DirectoryRequest extends ProcessOptions {
   authority: Authority
   extraUsers: number
+  /** The stand-in runs in this process. */
+  inside?: boolean
 }
 
 /** The first forest, and the second where two are asked for; who is in both has one source anchor. Extra users are in the first. */
@@ -30,12 +33,12 @@ const certificate = async (authority: Authority, hostName: string) => ({
   ...(await authority.issue({ commonName: hostName, dnsNames: [hostName], ipAddresses: [] })),
 })
 
-async function embedded(count: 1 | 2, { authority, extraUsers, ...options }: DirectoryRequest): Promise<RunningDirectory[]> {
+async function embedded(count: 1 | 2, { authority, extraUsers, inside, ...options }: DirectoryRequest): Promise<RunningDirectory[]> {
   const first = sampleForest({ extraUsers })
   const second = count === 2 ? [withSharedPeople(first, sampleForest({ sample: 'north' }))] : []
   const starting = [first, ...second].map(async (forest): Promise<RunningDirectory> => {
     const tls = await certificate(authority, forest.hostName)
-    const remote = await startPart('directory', { tls, forest }, options)
+    const remote = await (inside ? startInside('directory', { tls, forest }) : startPart('directory', { tls, forest }, options))
     return { forest, remote, target: { url: remote.addresses.ldaps, hostName: forest.hostName, ca: authority.ca } }
   })
   return allOrNone(starting, ({ remote }) => remote.close())
@@ -56,18 +59,6 @@ async function samba(count: 1 | 2, { authority, extraUsers }: DirectoryRequest):
 }
 
 function remoteOf(running: Samba): RunningDirectory {
-  const control: Record<string, (...args: never[]) => unknown> = { ...running.control }
-  const call = async (method: string, ...args: never[]): Promise<unknown> => {
-    const found = control[method]
-    if (!found) throw new Error(`Samba has no control '${method}'`)
-    return found(...args)
-  }
-  const remote = {
-    name: 'directory',
-    addresses: running.addresses,
-    call,
-    close: running.close,
-    kill: running.close,
-  } as unknown as Remote<'directory'>
-  return { forest: running.forest, remote, target: { url: running.addresses.ldaps, hostName: running.hostName, ca: running.ca } }
+  const { forest, hostName, ca } = running
+  return { forest, remote: asRemote('directory', running), target: { url: running.addresses.ldaps, hostName, ca } }
 }

@@ -1,6 +1,6 @@
 /**
- * The whole product on one machine: every stand-in, the function app and its agents, each a process of its own, built from
- * infra/topology.ts. `npm start`, the journeys and the bench use this one composition.
+ * The whole product on one machine: every stand-in, the function app and its agents, each a process of its own (journeys keep the
+ * stand-ins inside), built from infra/topology.ts. `npm start`, the journeys and the bench use this one composition.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import { loadOrMakeAuthority } from './ca.ts'
 import { busConnectionString, newCredentials, owners, principalsOf, sasRules } from './credentials.ts'
 import { type RunningDirectory, startDirectoriesOf } from './directories.ts'
 import { equipAgent } from './equip-agent.ts'
+import { startInside } from './inside.ts'
 import { asSignedIn, cloudDomains, cloudPeople, federated } from './people.ts'
 import { freePort, onFreePort } from './ports.ts'
 import { type Remote, startPart } from './process.ts'
@@ -36,14 +37,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const sinceStart = () => `(${Math.round(performance.now() - startedAt)} ms)`
 
   const begin: Begin = async (name, partOptions, environment = {}) => {
-    const remote = await startPart(name, partOptions, { logFolder, environment })
+    const inside = options.inside && name !== 'host'
+    const remote = inside ? await startInside(name, partOptions) : await startPart(name, partOptions, { logFolder, environment })
     opened.unshift(remote)
     progress(`${name.padEnd(10)} ${shownAddresses(remote.addresses)}  ${sinceStart()}`)
     return remote
   }
 
   async function beginDirectories(): Promise<[RunningDirectory, ...RunningDirectory[]]> {
-    const request = { authority, extraUsers, logFolder }
+    const request = { authority, extraUsers, logFolder, inside: options.inside ?? false }
     const [first, ...more] = await startDirectoriesOf(options.directory ?? 'embedded', options.forests ?? 1, request)
     if (first === undefined) throw new Error('no directory was started')
     for (const { remote, target } of [first, ...more]) {

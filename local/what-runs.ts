@@ -37,6 +37,8 @@ export interface SystemOptions {
   /** What agents are, if not the one that ships; and where it finds the directory, if not at its own address. */
   agentScript?: string
   agentsReach?(target: BindTarget): Promise<BindTarget>
+  /** The stand-ins run in this process. Functions and agents are processes of their own always. */
+  inside?: boolean
   /** First choice for what a person may want to open in a browser; any free ones if absent. */
   ports?: { http: number; mail: number }
   progress?(line: string): void

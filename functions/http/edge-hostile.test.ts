@@ -39,6 +39,9 @@ const type = fc.oneof({ weight: 5, arbitrary: fc.constant('application/json') },
 
 test('is answered, whatever it is', async () => {
   const withBody = routes.filter((route) => route.body !== undefined)
+  // One that is taken: by chance alone it is missed now and then.
+  const route = withBody.find((each) => each.body?.safeParse(JSON.parse(String(first))).success)
+  if (!route) throw new Error('nobody takes a username')
   const seen = new Set<string>()
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...withBody), body, headers, type, hostileText(60), async (route, bytes, more, contentType, id) => {
@@ -62,7 +65,7 @@ test('is answered, whatever it is', async () => {
       expect(code).not.toBe('internal')
       expect(({} as Record<string, unknown>)['username']).toBeUndefined()
     }),
-    { numRuns: 400 },
+    { numRuns: 400, examples: [[route, first, {}, 'application/json', flow]] },
   )
   expect([...seen]).toEqual(
     expect.arrayContaining(['bodyTooLarge', 'foreignOrigin', 'invalidBody', 'malformedJson', 'notJson', 'undefined']),

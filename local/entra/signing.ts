@@ -6,9 +6,10 @@
  * client (learn.microsoft.com/entra/identity-platform/access-tokens). Those for the administrators' API are version 2.0, as its
  * registration asks for (`requestedAccessTokenVersion` 2). Old keys stay published after a rotation.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
-import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, type JWTPayload, SignJWT } from 'jose'
+import { type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import { exportJWK, type JSONWebKeySet, type JWK, type JWTPayload, SignJWT } from 'jose'
 import type { Clock } from '../../shared/clock.ts'
+import { type RsaPair, rsaPairs } from '../rsa-pairs.ts'
 import type { Json } from '../stand-in.ts'
 import type { SignIn } from './people.ts'
 import { rolesAt, type Subject } from './principals.ts'
@@ -41,17 +42,18 @@ export interface Recipient {
 }
 
 interface SigningKey {
-  privateKey: CryptoKey
+  privateKey: KeyObject
   published: JWK & { kid: string }
 }
 
 /** Entra sets `nbf` five minutes back, for receivers whose clock is late. */
 const backdateS = 300
 
-async function makeSigningKey(): Promise<SigningKey> {
-  const pair = await generateKeyPair('RS256', { modulusLength: 2048 })
-  const jwk = await exportJWK(pair.publicKey)
-  return { privateKey: pair.privateKey, published: { ...jwk, kid: randomBytes(20).toString('base64url'), use: 'sig' } }
+const pairsOfTenant = rsaPairs()
+
+async function signingKey({ publicKey, privateKey }: RsaPair): Promise<SigningKey> {
+  const jwk = await exportJWK(publicKey)
+  return { privateKey, published: { ...jwk, kid: randomBytes(20).toString('base64url'), use: 'sig' } }
 }
 
 export function issuerOf(tenantId: string): string {
@@ -59,7 +61,8 @@ export function issuerOf(tenantId: string): string {
 }
 
 export async function makeSigner(tenantId: string, firstLifetimeS: number, clock: Clock): Promise<Signer> {
-  let current = await makeSigningKey()
+  const nextPair = pairsOfTenant()
+  let current = await signingKey(await nextPair())
   const published = [current.published]
   let lifetimeS = firstLifetimeS
   const sign = (claims: JWTPayload, issuer: string, audience: string) => {
@@ -76,7 +79,7 @@ export async function makeSigner(tenantId: string, firstLifetimeS: number, clock
   return {
     jwks: () => ({ keys: published }),
     async rotate() {
-      current = await makeSigningKey()
+      current = await signingKey(await nextPair())
       published.push(current.published)
     },
     setLifetime(seconds) {

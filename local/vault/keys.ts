@@ -7,6 +7,7 @@
 import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import * as z from 'zod'
+import { type RsaPair, rsaBits, rsaPairs } from '../rsa-pairs.ts'
 import type { Json } from '../stand-in.ts'
 import { type Call, done, type Operation, page, parseBody, type Result } from './call.ts'
 import { type CipherOperation, type KeyMaterial, keyOperations, useKey } from './cipher.ts'
@@ -14,7 +15,8 @@ import { badParameter, disabled, outsideLifetime, type Refusal } from './refusal
 import { attributesJson, byId, change, makeShelf, type Shelf, settableAttributes, tagList, type Version } from './versions.ts'
 
 const makeKeyPair = promisify(generateKeyPair)
-const sizes = [2048, 3072, 4096]
+const pairsOfVault = rsaPairs()
+const sizes = [rsaBits, 3072, 4096]
 
 const createParameters = z.object({
   kty: z.string(),
@@ -42,13 +44,13 @@ function listed(kid: string, version: KeyVersion): Json {
   return { kid, attributes: { ...attributesJson(version), exportable: false }, ...(version.tags ? { tags: version.tags } : {}) }
 }
 
-async function create(shelf: Shelf<KeyMaterial>, call: Call): Promise<Result> {
+async function create(shelf: Shelf<KeyMaterial>, call: Call, nextPair: () => Promise<RsaPair>): Promise<Result> {
   const parsed = parseBody(call, createParameters)
   if (parsed.kind === 'refused') return parsed
   const { kty, key_size: bits, key_ops: operations, attributes, tags } = parsed.value
   if (kty !== 'RSA') return badParameter(`Key type ${kty} is not supported by the local vault.`)
   if (bits && !sizes.includes(bits)) return badParameter('Key size is not supported.')
-  const pair = await makeKeyPair('rsa', { modulusLength: bits ?? 2048 })
+  const pair = await ((bits ?? rsaBits) === rsaBits ? nextPair() : makeKeyPair('rsa', { modulusLength: bits ?? rsaBits }))
   return bundle(call, shelf.add(call.name, { ...pair, operations: operations ?? keyOperations }, { attributes, tags }, call.nowS))
 }
 
@@ -98,12 +100,13 @@ function listKeys(shelf: Shelf<KeyMaterial>, call: Call): Result {
 
 export function makeKeys() {
   const shelf = makeShelf<KeyMaterial>('key')
+  const nextPair = pairsOfVault()
   const on = (operation: (shelf: Shelf<KeyMaterial>, call: Call) => Result | Promise<Result>): Operation => {
     return (call) => operation(shelf, call)
   }
   return {
     shelf,
-    create: on(create),
+    create: on((of, call) => create(of, call, nextPair)),
     get: on(get),
     update: on(update),
     list: on(listKeys),

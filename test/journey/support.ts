@@ -22,7 +22,7 @@ export function useSystem(options: Omit<SystemOptions, 'folder'> = {}): () => Sy
   let folder: string | undefined
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'journey-'))
-    system = await startSystem({ ...options, folder })
+    system = await startSystem({ inside: true, ...options, folder })
     if (options.agents !== 0) await whenUp(system)
   })
   afterAll(async () => {

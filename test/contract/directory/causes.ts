@@ -5,12 +5,12 @@
  * answer (`expected`).
  */
 import { EqualityFilter } from 'ldapts'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { permissionCauses, protectedCauses, stateCauses } from './causes/account.ts'
 import { type Cause, expectedOn } from './causes/cause.ts'
 import { changeCauses, lockoutCauses } from './causes/change.ts'
-import { bannedInNorth, domainCauses, fineGrainedCauses } from './causes/policy.ts'
-import { type ForestKind, type Forests, startForests } from './forests.ts'
+import { domainCauses, fineGrainedCauses } from './causes/policy.ts'
+import type { ForestKind, Forests } from './forests.ts'
 
 export const causes: readonly Cause[] = [
   ...domainCauses,
@@ -22,19 +22,12 @@ export const causes: readonly Cause[] = [
   ...lockoutCauses,
 ]
 
-const startsWithinMs = 120_000
-
-export function causesContract(kind: ForestKind): void {
+export function causesContract(kind: ForestKind, forests: () => Forests): void {
   describe(`every cause, ${kind}`, () => {
-    let forests: Forests
-    beforeAll(async () => {
-      forests = await startForests(kind, { bannedInNorth: [bannedInNorth] })
-    }, startsWithinMs)
-    afterAll(() => forests.close())
-    afterEach(() => Promise.all([forests.corp, forests.north].map((lab) => lab.restorePolicy())))
+    afterEach(() => Promise.all([forests().corp, forests().north].map((lab) => lab.restorePolicy())))
 
     test('a fine-grained policy is read by whom it was let, and by nobody else', async () => {
-      const { corp } = forests
+      const { corp } = forests()
       // Samba shows the entry without its contents, local/directory does not show it.
       const lengthIn = async (dn: string) => {
         const options = { scope: 'sub', filter: new EqualityFilter({ attribute: 'distinguishedName', value: dn }) } as const
@@ -54,7 +47,7 @@ export function causesContract(kind: ForestKind): void {
     })
 
     test.each(causes)('$operation: $name', async ({ arrange, attempt, expected, after, bindAfter }) => {
-      const scene = await arrange(forests)
+      const scene = await arrange(forests())
       expect(await attempt(scene)).toBe(expectedOn(kind, expected))
       const { lab, user, password } = scene
       if (after !== undefined) expect(await lab.facts(user.sam)).toMatchObject(after)

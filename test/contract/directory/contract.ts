@@ -33,11 +33,12 @@ const parts: Readonly<Record<string, (bench: Bench) => void>> = {
   'agentctl scope': scopeContract,
 }
 
-export function directoryContract(name: string, start: () => Promise<Subject>): void {
+/** `more`: what is true of this server alone. */
+export function directoryContract(name: string, start: () => Promise<Subject>, more: typeof parts = {}): void {
   describe(name, () => {
     const bench = makeBench(start)
     beforeAll(() => bench.start(), startsWithinMs)
     afterAll(() => bench.close())
-    for (const [title, part] of Object.entries(parts)) describe(title, () => part(bench))
+    for (const [title, part] of Object.entries({ ...parts, ...more })) describe(title, () => part(bench))
   })
 }

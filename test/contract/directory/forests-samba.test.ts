@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest'
 import { readiness } from '../../../local/samba/samba.ts'
-import { foundContract } from './found.ts'
-import { toldApartContract } from './told-apart.ts'
+import { forestsContract } from './forests-contract.ts'
 
 const ready = await readiness()
 
 if (ready.kind === 'ready') {
-  foundContract('samba')
-  toldApartContract('samba')
+  forestsContract('samba')
 } else {
   // Said aloud on a laptop; in CI the contract must have been run.
   test(`not run: ${ready.what}`, () => {

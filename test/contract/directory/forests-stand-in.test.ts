@@ -4,25 +4,20 @@ import type { Directory } from '../../../agent/directory/directory.ts'
 import { reset } from '../../../agent/reset.ts'
 import { bothRules, firstJob, openForests, ruleOn } from './agent-forests.ts'
 import { fresh } from './bench.ts'
-import { type Forests, startForests } from './forests.ts'
-import { foundContract } from './found.ts'
-import { toldApartContract } from './told-apart.ts'
+import type { Forests } from './forests.ts'
+import { forestsContract } from './forests-contract.ts'
 
-foundContract('stand-in')
-toldApartContract('stand-in')
+const running = forestsContract('stand-in')
 
 /** Samba's child domains would need replication between two controllers: embedded only. */
 let forests: Forests
 let directory: Directory
-beforeAll(async () => {
-  forests = await startForests('stand-in')
+beforeAll(() => {
+  forests = running()
   const emea = forests.emea?.baseDn ?? ''
   directory = openForests(forests, [...bothRules(forests), ruleOn(forests, 'corp', { name: 'emea people', baseDn: emea })])
 })
-afterAll(async () => {
-  directory.close()
-  await forests.close()
-})
+afterAll(() => directory.close())
 
 test('a child domain has its own controller: whoever is in it is found and set there', async () => {
   const lab = forests.emea

@@ -10,23 +10,21 @@ import { reset } from '../../../agent/reset.ts'
 import { guidOctets } from '../../../local/directory/identifiers.ts'
 import { bothRules, firstJob, openForests, ruleOn } from './agent-forests.ts'
 import { fresh } from './bench.ts'
-import { type ForestKind, type Forests, startForests } from './forests.ts'
+import type { ForestKind, Forests } from './forests.ts'
 
-const startsWithinMs = 120_000
 const notLinked = (condition: string) => ({ kind: 'notLinked', condition })
 
-export function foundContract(kind: ForestKind): void {
+export function foundContract(kind: ForestKind, running: () => Forests): void {
   describe(`who is meant, ${kind}`, () => {
     let forests: Forests
     let directory: Directory
     const own: Directory[] = []
-    beforeAll(async () => {
-      forests = await startForests(kind)
+    beforeAll(() => {
+      forests = running()
       directory = openForests(forests)
-    }, startsWithinMs)
-    afterAll(async () => {
+    })
+    afterAll(() => {
       for (const each of [directory, ...own]) each.close()
-      await forests.close()
     })
     const under = (rules: Rule[]): Directory => {
       const opened = openForests(forests, rules)

@@ -1,19 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readiness, startSamba } from '../../../local/samba/samba.ts'
 import { Secret } from '../../../shared/secret.ts'
-import { always, first, fresh, makeBench, nothing } from './bench.ts'
-import { causesContract } from './causes.ts'
+import { always, type Bench, first, fresh, makeBench, nothing } from './bench.ts'
 import { directoryContract } from './contract.ts'
-import { sideBySideContract } from './side-by-side.ts'
 
 const ready = await readiness()
 
 if (ready.kind === 'ready') {
-  directoryContract('Samba', () => startSamba())
-  sideBySideContract('samba')
-  causesContract('samba')
+  directoryContract('Samba', () => startSamba(), { 'where it allows more than Windows': ownNames })
   describe('Samba, as Windows is by default', previousPasswords)
-  describe('Samba, where it allows more than Windows', ownNames)
 } else {
   // Said aloud on a laptop; in CI the contract must have been run.
   test(`not run: ${ready.what}`, () => {
@@ -46,11 +41,7 @@ function previousPasswords() {
 }
 
 /** Samba does not look for names, so a password with one inside can be of the past. Windows would never have taken it. */
-function ownNames() {
-  const bench = makeBench(() => startSamba())
-  beforeAll(() => bench.start())
-  afterAll(() => bench.close())
-
+function ownNames(bench: Bench) {
   test("one's name in a password is taken; refused as one of the past, it is called by the rule of names", async () => {
     const { immutableId } = await bench.newUser({ displayName: 'Ada Lovelace' })
     const user = await bench.find(immutableId)

@@ -1,24 +1,18 @@
 /** What the forests are, and that everything an administrator can do to them is really done: the same for both kinds. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { guidOctets } from '../../../local/directory/identifiers.ts'
 import { outcome, PolicyHints, reset } from '../../../local/directory/testing.ts'
 import { first, fresh } from './bench.ts'
-import { type ForestKind, type Forests, startForests } from './forests.ts'
+import type { ForestKind, Forests } from './forests.ts'
 import type { Lab } from './lab.ts'
 
-const startsWithinMs = 120_000
 const write = (lab: Lab, name: string) => outcome(lab.service.modify(name, reset(fresh), new PolicyHints()))
 
-export function sideBySideContract(kind: ForestKind): void {
+export function sideBySideContract(kind: ForestKind, forests: () => Forests): void {
   describe(`two forests, ${kind}`, () => {
-    let forests: Forests
-    beforeAll(async () => {
-      forests = await startForests(kind)
-    }, startsWithinMs)
-    afterAll(() => forests.close())
-    samePeople(() => forests)
-    movedAndRenamed(() => forests.corp)
-    stopped(() => forests)
+    samePeople(forests)
+    movedAndRenamed(() => forests().corp)
+    stopped(forests)
   })
 }
 

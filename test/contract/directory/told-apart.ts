@@ -2,7 +2,7 @@
  * Every cause told apart: for each row of the causes, what the agent answers. The rows say what a server does when asked
  * plainly; the agent looks first, asks once, and explains.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { failures } from '../../../agent/handle.ts'
 import { unlock } from '../../../agent/look-only.ts'
 import { reset } from '../../../agent/reset.ts'
@@ -10,9 +10,8 @@ import { isFault } from '../../../shared/fault.ts'
 import type { AgentOutcome } from '../../../shared/outcome-code.ts'
 import { firstJob, openForests } from './agent-forests.ts'
 import type { Cause, Scene } from './causes/cause.ts'
-import { bannedInNorth } from './causes/policy.ts'
 import { causes } from './causes.ts'
-import { type ForestKind, type Forests, startForests } from './forests.ts'
+import type { ForestKind, Forests } from './forests.ts'
 
 type Kind = AgentOutcome['kind']
 type Told = Kind | Record<ForestKind, Kind>
@@ -76,18 +75,12 @@ const told: Readonly<Record<string, Told>> = {
 }
 
 const flagsOf: Partial<Record<Cause['operation'], number>> = { resetAndUnlock: 1, unlock: 1 }
-const startsWithinMs = 120_000
 /** The agent demands a change only after a reset: no operation of its own. */
 const asked = causes.filter(({ operation }) => operation !== 'demandChange')
 
-export function toldApartContract(kind: ForestKind): void {
+export function toldApartContract(kind: ForestKind, forests: () => Forests): void {
   describe(`every cause told apart, ${kind}`, () => {
-    let forests: Forests
-    beforeAll(async () => {
-      forests = await startForests(kind, { bannedInNorth: [bannedInNorth] })
-    }, startsWithinMs)
-    afterAll(() => forests.close())
-    afterEach(() => Promise.all([forests.corp, forests.north].map((lab) => lab.restorePolicy())))
+    afterEach(() => Promise.all([forests().corp, forests().north].map((lab) => lab.restorePolicy())))
 
     test('no row is about a cause that is not there', () => {
       const names = causes.map(({ name }) => name)
@@ -95,7 +88,7 @@ export function toldApartContract(kind: ForestKind): void {
     })
 
     test.each(asked)('$operation: $name', async ({ name, operation, arrange }) => {
-      const scene = await arrange(forests)
+      const scene = await arrange(forests())
       const expected = told[name] ?? 'done'
       const outcome = await ask(scene, operation)
       expect(outcome.kind).toBe(typeof expected === 'string' ? expected : expected[kind])
@@ -105,7 +98,7 @@ export function toldApartContract(kind: ForestKind): void {
 
     async function ask({ user, password, oldPassword }: Scene, operation: Cause['operation']): Promise<AgentOutcome> {
       // Another one each time: an agent keeps a policy for a minute.
-      const directory = openForests(forests)
+      const directory = openForests(forests())
       const request = { sourceAnchor: user.immutableId, flags: flagsOf[operation] ?? 0 }
       const job = firstJob(request, operation === 'change' ? { password, oldPassword } : { password })
       try {
