@@ -5,12 +5,12 @@
 import { join } from 'node:path'
 import { TableClient } from '@azure/data-tables'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { codeAt } from '../../functions/gates/test-codes.ts'
 import { run } from '../../infra/cli/run.ts'
 import { adminEnvironment } from '../../local/app.ts'
 import { connectionString } from '../../local/azurite.ts'
 import { call, type ResetFlow, startReset } from '../../local/reset-client.ts'
 import { systemClock } from '../../shared/clock.ts'
+import { appWith, methodsOf, register } from './authenticator.fixture.ts'
 import { filesIn, findings } from './canary.fixture.ts'
 import { tokenFor } from './sign-in.fixture.ts'
 import { codeFor, messagesSent, patience, personNamed, signIn, useSystem } from './support.ts'
@@ -21,31 +21,7 @@ const running = useSystem({ extraUsers: 4 })
 const goodPassword = 'Wbx-7201-quartz'
 const ada = 'ada.admin@corp.example.test'
 
-/** An app that shows codes; `next`: that of the step to come, which is good already, and still after another was used. */
-interface App {
-  code(): string
-  next(): string
-  secret: string
-}
-
-function appWith(secret: string): App {
-  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
-  const bytes = Buffer.from(bits.match(/.{8}/g)?.map((each) => Number.parseInt(each, 2)) ?? [])
-  const shown = (ahead: number) => codeAt(bytes, systemClock.now() + ahead * 30_000)
-  return { secret, code: () => shown(0), next: () => shown(1) }
-}
-
-const mine = (token: string, path = '', options: { method?: string; body?: unknown } = {}) =>
-  call(running().url, `me/methods${path}`, { ...options, headers: { authorization: `Bearer ${token}` } })
-
-async function register(upn: string): Promise<App> {
-  const token = await tokenFor(running(), 'me', upn)
-  const started = await mine(token, '/totp', { method: 'POST' })
-  expect(started).toMatchObject({ status: 201, body: { state: 'pending' } })
-  const app = appWith(started.body.secret)
-  expect(await mine(token, '/totp/confirm', { body: { code: app.code() } })).toMatchObject({ status: 200, body: { state: 'registered' } })
-  return app
-}
+const mine = (token: string, path = '', options = {}) => methodsOf(running(), token, path, options)
 
 async function throughMail(sam: string): Promise<ResetFlow> {
   const { upn, mail } = personNamed(running(), sam)
@@ -67,7 +43,7 @@ describe('an administrator', () => {
     const system = running()
     const person = personNamed(system, 'user0001')
     await makeAdministrator('user0001')
-    const app = await register(person.upn)
+    const app = await register(running(), person.upn)
     const flow = await throughMail('user0001')
     const before = await messagesSent(system)
     expect(await flow.password(goodPassword)).toMatchObject({ status: 409, body: { code: 'wrongState', state: 'halfway' } })
@@ -102,7 +78,7 @@ describe('where the policy says two gates', () => {
 
   it('everybody needs theirs: no app, an app that was not confirmed, and somebody else’s code lead nowhere', async () => {
     const [person, other] = [personNamed(running(), 'user0002'), personNamed(running(), 'user0003')]
-    const theirs = await register(other.upn)
+    const theirs = await register(running(), other.upn)
     const flow = await throughMail('user0002')
     expect(await flow.verify(theirs.next(), 'totp')).toMatchObject({ status: 422, body: { triesLeft: 4 } })
     const token = await tokenFor(running(), 'me', person.upn)
@@ -130,7 +106,7 @@ describe('an authenticator app', () => {
   it('is told of by mail, and its secret is nowhere but in its one answer', async () => {
     const system = running()
     const { upn, mail } = personNamed(system, 'user0004')
-    const app = await register(upn)
+    const app = await register(running(), upn)
     const { text } = await system.parts.mail.call('waitFor', mail, 0, patience.timeout)
     expect(text).toContain('An authenticator app was added')
     const token = await tokenFor(system, 'me', upn)

@@ -2,6 +2,8 @@
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { codeIn } from '../../local/reset-client.ts'
+import { register } from '../journey/authenticator.fixture.ts'
+import { objectIdOf } from '../journey/sign-in.fixture.ts'
 import { patience, personNamed, signIn, useSystem } from '../journey/support.ts'
 import { browserPath, openBrowser } from './browser.ts'
 
@@ -15,7 +17,7 @@ if (path === undefined) {
 } else describe('the page', () => pageTests(path))
 
 function pageTests(executablePath: string): void {
-  const running = useSystem({ extraUsers: 5 })
+  const running = useSystem({ extraUsers: 7 })
   let browser: Browser
   let page: Page
   let complaints: string[]
@@ -54,12 +56,15 @@ function pageTests(executablePath: string): void {
     await press('name')
     await shown('code')
   }
-  async function prove(sam: string): Promise<void> {
+  async function throughMail(sam: string): Promise<void> {
     const { upn, mail } = personNamed(running(), sam)
     const before = (await running().parts.mail.call('messages', mail)).length
     await begin(upn)
     await fill('code', 'code', codeIn((await running().parts.mail.call('waitFor', mail, before, patience.timeout)).text))
     await press('code')
+  }
+  async function prove(sam: string): Promise<void> {
+    await throughMail(sam)
     await shown('password')
   }
   async function choose(password: string, again = password): Promise<void> {
@@ -101,6 +106,27 @@ function pageTests(executablePath: string): void {
     await page.locator('#restart').click()
     await begin(personNamed(running(), 'user0003').upn)
     expect(await page.$eval('#sent', ({ textContent }) => textContent)).toBe(forNobody)
+  })
+
+  test('where two gates are needed, the second is asked for after the first', async () => {
+    const { upn, dn } = personNamed(running(), 'user0006')
+    await running().parts.graph.call('assignRole', await objectIdOf(running(), { upn }), { eligible: true })
+    const app = await register(running(), upn)
+    await throughMail('user0006')
+    await expect.poll(() => page.$eval('#sent', ({ textContent }) => textContent), patience).toMatch(/authenticator app shows/)
+    await fill('code', 'code', app.next())
+    await press('code')
+    await choose('Fresh-Horse-Battery-5')
+    await says(/^changed/)
+    expect(await signIn(running(), dn, 'Fresh-Horse-Battery-5')).toBe('accepted')
+  })
+
+  test('unlocks the account of somebody who knows their password', async () => {
+    const { dn, password } = personNamed(running(), 'user0007')
+    await prove('user0007')
+    await page.locator('#unlock').click()
+    await says(/^changed Your account is unlocked. Your password is the one it was/)
+    expect(await signIn(running(), dn, password)).toBe('accepted')
   })
 
   test('who reloads the page is told where their request stands', async () => {
