@@ -15,6 +15,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { Fault, faultWord, isFault } from '../../shared/fault.ts'
 import type { Secret } from '../../shared/secret.ts'
 import { type Refusal, refusalOf } from './refusal.ts'
+import './whole-elements.ts'
 
 /** `host` is what the certificate must name; `address` is where to connect. */
 export interface Endpoint {

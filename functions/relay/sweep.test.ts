@@ -65,7 +65,7 @@ async function sweep(over: Partial<SweepDeps> = {}): Promise<number> {
   )
   let attaches = t.bus.control.totals().attaches
   while (swept === undefined) {
-    await new Promise(setImmediate)
+    await systemClock.sleep(5)
     if (stats().active === 0 && t.bus.control.totals().attaches > attaches) {
       attaches = t.bus.control.totals().attaches
       await t.clock.advance(10_000)
