@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { System } from '../local/what-runs.ts'
 import { round } from './figures.ts'
-import { extraUsersOf, passGates, submit } from './people.ts'
+import { extraUsersOf, passGates, submitDone } from './people.ts'
 
 export interface AgentResult {
   rssMb: number
@@ -26,10 +26,8 @@ export async function agentBench(
 ): Promise<AgentResult> {
   const [agent] = system.agents
   if (!agent) throw new Error('no agent runs')
-  for (const flow of await passGates(system, extraUsersOf(system).slice(0, resets))) {
-    const { status, text } = await submit(system.url, flow, 'Fresh-Horse-Battery-1!')
-    if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
-  }
+  const flows = await passGates(system, extraUsersOf(system).slice(0, resets))
+  for (const flow of flows) await submitDone(system.url, flow, 'Fresh-Horse-Battery-1!')
   const rssMb = round((await residentKb(agent.pid)) / 1024, 1)
   progress(`${calmSeconds} s for what is left to do, then ${idleSeconds} s of doing nothing …`)
   await sleep(calmSeconds * 1000)

@@ -7,10 +7,9 @@
  */
 import { Client } from 'ldapts'
 import { change, PolicyHints, reset } from '../local/directory/testing.ts'
-import type { ResetFlow } from '../local/reset-client.ts'
 import type { System } from '../local/what-runs.ts'
 import { round, type Spread, spread, timed } from './figures.ts'
-import { extraUsersOf, passGates, submit } from './people.ts'
+import { extraUsersOf, passGates, submitDone } from './people.ts'
 
 /** `ratio`: of the medians. */
 export interface Interleaved {
@@ -33,28 +32,28 @@ export async function e2e(system: System, samples: number, directory: string, pr
   const count = samples + warmUps
   progress(`${count} people pass the gate …`)
   const flows = await passGates(system, extraUsersOf(system).slice(count, 2 * count))
-  const measured = await againstBare(system, samples, progress, async (at, newPassword) => {
-    const { status, text } = await submit(system.url, flows[at] as ResetFlow, newPassword)
-    if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
-  })
+  const measured = await againstBare(system, samples, flows, progress, (flow, password) => submitDone(system.url, flow, password))
   return { ...measured, directory, bytes: await bytes(system) }
 }
 
-/** `whole` resets the password of person `at` beyond those who are reset bare, of whom there are `samples + warmUps`. */
-export async function againstBare(
+/** `whole` resets the password of one of `others` after the other, who are not among the first `samples + warmUps`: these are reset bare. */
+export async function againstBare<T>(
   system: System,
   samples: number,
+  others: readonly T[],
   progress: (line: string) => void,
-  whole: (at: number, newPassword: string) => Promise<void>,
+  whole: (one: T, newPassword: string) => Promise<void>,
 ): Promise<Interleaved> {
+  const bare = extraUsersOf(system).slice(0, others.length)
+  if (others.length !== samples + warmUps) throw new Error(`not enough users: ${others.length} for ${samples} samples`)
   const client = await warmConnection(system)
-  const bare = extraUsersOf(system).slice(0, samples + warmUps)
   const [bareTimes, wholeTimes]: [number[], number[]] = [[], []]
   progress(`${samples} samples, interleaved …`)
-  for (const [at, { dn }] of bare.entries()) {
+  for (const [at, other] of others.entries()) {
     const password = `Fresh-Horse-${at}-Battery!`
+    const dn = bare[at]?.dn ?? ''
     bareTimes.push(await timed(() => client.modify(dn, [...reset(password), unlock], new PolicyHints())))
-    wholeTimes.push(await timed(() => whole(at, password)))
+    wholeTimes.push(await timed(() => whole(other, password)))
   }
   await client.unbind()
   const [bareMs, wholeMs] = [spread(bareTimes.slice(warmUps)), spread(wholeTimes.slice(warmUps))]

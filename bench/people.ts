@@ -28,10 +28,19 @@ export async function passGate(system: System, { upn, mail }: { upn: string; mai
 const keepAlive = new http.Agent({ keepAlive: true })
 
 /** The submit as plain as can be: on a warm connection (or as `agent` has it), with no library in between. */
-export async function submit(url: string, { id, cookie }: ResetFlow, newPassword: string, agent = keepAlive) {
-  const body = JSON.stringify({ newPassword })
-  const headers = { cookie, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-  const request = http.request(`${url}/api/reset/${id}/password`, { method: 'POST', agent, headers })
+export function submit(url: string, { id, cookie }: ResetFlow, newPassword: string, agent = keepAlive) {
+  return post(`${url}/api/reset/${id}/password`, { newPassword }, { cookie, 'content-type': 'application/json' }, agent)
+}
+
+export async function submitDone(...of: Parameters<typeof submit>): Promise<void> {
+  const { status, text } = await submit(...of)
+  if (status !== 200) throw new Error(`a reset was answered with ${status} ${text}`)
+}
+
+export async function post(url: string, given: object, headers: Record<string, string> = {}, agent = keepAlive) {
+  const body = JSON.stringify(given)
+  const options = { method: 'POST', agent, headers: { ...headers, 'content-length': Buffer.byteLength(body) } }
+  const request = http.request(url, options)
   request.end(body)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   let text = ''

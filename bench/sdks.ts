@@ -6,24 +6,11 @@
  * checks, no journal, no Functions host. What the product takes beyond this is its own.
  */
 import { once } from 'node:events'
-import http from 'node:http'
 import { join } from 'node:path'
 import { end, spawnNode } from '../local/process.ts'
 import type { System } from '../local/what-runs.ts'
 import { againstBare, type Interleaved, warmUps } from './e2e.ts'
-import { extraUsersOf } from './people.ts'
-
-const agent = new http.Agent({ keepAlive: true })
-
-async function post(url: string, given: object): Promise<void> {
-  const body = JSON.stringify(given)
-  const request = http.request(url, { method: 'POST', agent, headers: { 'content-length': Buffer.byteLength(body) } })
-  request.end(body)
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  response.resume()
-  await once(response, 'end')
-  if (response.statusCode !== 200) throw new Error(`answered with ${response.statusCode}`)
-}
+import { extraUsersOf, post } from './people.ts'
 
 /** `system` has been started without agents, and with bench/sdks-agent.ts for what an agent is. */
 export async function sdks(system: System, samples: number, progress: (line: string) => void): Promise<Interleaved> {
@@ -33,13 +20,13 @@ export async function sdks(system: System, samples: number, progress: (line: str
   const functions = spawnNode('bench/sdks-functions.ts', [], 'sdks-functions', { logFolder: join(system.folder, 'logs'), environment })
   try {
     const [{ port }] = await once(functions, 'message')
-    const url = `http://127.0.0.1:${port}`
     const users = extraUsersOf(system).slice(samples + warmUps)
-    for (const { sam } of users) await post(`${url}/flow`, { id: sam })
-    return await againstBare(system, samples, progress, async (at, newPassword) => {
-      const { sam: id, dn } = users[at] ?? { sam: '', dn: '' }
-      await post(`${url}/password`, { id, dn, newPassword })
-    })
+    const ask = async (path: string, given: object) => {
+      const { status } = await post(`http://127.0.0.1:${port}/${path}`, given)
+      if (status !== 200) throw new Error(`${path} was answered with ${status}`)
+    }
+    for (const { sam } of users) await ask('flow', { id: sam })
+    return await againstBare(system, samples, users, progress, ({ sam, dn }, newPassword) => ask('password', { id: sam, dn, newPassword }))
   } finally {
     await end(functions)
   }

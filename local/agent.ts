@@ -84,7 +84,10 @@ export async function installAgent(of: AgentInstallation): Promise<string> {
 /** corp, north */
 const nameOf = ({ netbiosName }: SampleForest): string => netbiosName.toLowerCase()
 
-/** As docs/operating.md advises: an agent makes little garbage, Node would otherwise keep up to 48 MB to make it in, and collect all of it every two idle minutes. */
+/**
+ * As docs/operating.md advises: an agent makes little garbage. Node would otherwise keep up to 48 MB to make it in, and go through all
+ * memory every two idle minutes.
+ */
 const nodeFlags = ['--max-semi-space-size=2', '--no-memory-reducer']
 
 export interface AgentProcess {

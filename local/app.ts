@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Times } from '../shared/times.ts'
 import { connectionString } from './azurite.ts'
 import type { Shipped } from './bundle.ts'
-import type { Credentials } from './credentials.ts'
-import { busConnectionString } from './credentials.ts'
+import { busConnectionString, type Credentials } from './credentials.ts'
 import type { Parts, System } from './what-runs.ts'
 
 export async function appOf(shipped: Shipped | undefined) {

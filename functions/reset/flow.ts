@@ -119,7 +119,8 @@ const idPattern = /^[A-Za-z0-9_-]{19}$/
 
 /**
  * A request's id, 16 bytes: its flow's, and two bytes that count the flow's submits. So whatever is said of a request, however
- * late, leads to the flow by itself. Of several clicks that take the same number only one wins the flow's step.
+ * late, leads to the flow by itself. Of several clicks that take the same number only one wins the flow's step. RangeError after
+ * 65,536 submits, for which a flow does not live long enough.
  */
 export function nextRequestId({ id, value: { request } }: FlowRow): Buffer {
   const next = Buffer.alloc(flowIdBytes + 2)

@@ -4,7 +4,6 @@
  *
  * `undefined`: nobody, or an account that is disabled. Pins the source anchor (pin.ts).
  */
-
 import type { Log } from '../../shared/log.ts'
 import { isSourceAnchor } from '../../shared/payload.ts'
 import type { Groups } from '../entra/groups.ts'

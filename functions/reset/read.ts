@@ -1,5 +1,4 @@
 /** GET /api/reset/{flow}: where the flow stands, including an outcome that became known late. */
-
 import { gatesLeft } from '../gates/gate.ts'
 import { answerOf } from '../http/answers.ts'
 import type { Call } from '../http/edge.ts'

@@ -1,8 +1,6 @@
 /** POST /api/reset: opens a flow for whatever name was typed. Nothing about the person is looked up: the answer is the same. */
-
 import { gatesLeft } from '../gates/gate.ts'
-import type { Call } from '../http/edge.ts'
-import { secretCookie } from '../http/edge.ts'
+import { type Call, secretCookie } from '../http/edge.ts'
 import type { Answer } from '../http/problem.ts'
 import type { Policies } from '../policy/row.ts'
 import type { Agents } from '../relay/agents.ts'

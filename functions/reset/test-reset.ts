@@ -2,7 +2,6 @@
  * Flows for tests: real rows in a real table store under real keys, on a clock that is set by hand; the people, the mail
  * and the agents are whatever the test says.
  */
-
 import { Fault } from '../../shared/fault.ts'
 import type { EventName, Fields } from '../../shared/log.ts'
 import type { Outcome } from '../../shared/outcome.ts'

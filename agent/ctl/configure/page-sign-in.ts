@@ -1,5 +1,4 @@
 /** The second half of "Connect to Entra ID": an administrator signs in, by device code, to the function app of this tenant. */
-
 import type { Clock } from '../../../shared/clock.ts'
 import { Fault } from '../../../shared/fault.ts'
 import { openManage } from '../../../shared/manage.ts'

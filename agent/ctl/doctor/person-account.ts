@@ -2,7 +2,6 @@
  * What is refused before a write, for one account that was read: each cause its own line, where a request stops at the first
  * (agent/directory/diagnosis.ts decides there, and here too).
  */
-
 import type { Clock } from '../../../shared/clock.ts'
 import { faultWord } from '../../../shared/fault.ts'
 import { accountFlags, type User } from '../../directory/account.ts'
